@@ -1,0 +1,87 @@
+//! Community ID version 1, seed 0 (github.com/corelight/community-id-spec).
+
+use crate::base::{Addr, FiveTuple, proto};
+use base64::Engine;
+use sha1::{Digest, Sha1};
+
+/// The counterpart of an ICMP message type, if it is a query or reply (RFC 792, RFC 4443); such flows are two-way.
+fn icmp_counterpart(p: u8, kind: u16) -> Option<u16> {
+    Some(match (p, kind) {
+        (proto::ICMP, 0) => 8,
+        (proto::ICMP, 8) => 0,
+        (proto::ICMP, 9) => 10,
+        (proto::ICMP, 10) => 9,
+        (proto::ICMP, 13) => 14,
+        (proto::ICMP, 14) => 13,
+        (proto::ICMP, 15) => 16,
+        (proto::ICMP, 16) => 15,
+        (proto::ICMP, 17) => 18,
+        (proto::ICMP, 18) => 17,
+        (proto::ICMP6, 128) => 129,
+        (proto::ICMP6, 129) => 128,
+        (proto::ICMP6, 130) => 131,
+        (proto::ICMP6, 131) => 130,
+        (proto::ICMP6, 133) => 134,
+        (proto::ICMP6, 134) => 133,
+        (proto::ICMP6, 135) => 136,
+        (proto::ICMP6, 136) => 135,
+        (proto::ICMP6, 139) => 140,
+        (proto::ICMP6, 140) => 139,
+        (proto::ICMP6, 144) => 145,
+        (proto::ICMP6, 145) => 144,
+        _ => return None,
+    })
+}
+
+/// `1:` and the base64 of the SHA-1 over the ordered five-tuple. For ICMP `orig_port` holds the type and `resp_port` the code of the originator's
+/// message.
+pub fn community_id(t: &FiveTuple) -> String {
+    let is_icmp = matches!(t.proto, proto::ICMP | proto::ICMP6);
+    let (mut sport, mut dport, mut one_way) = (t.orig_port, t.resp_port, false);
+    if is_icmp {
+        match icmp_counterpart(t.proto, t.orig_port) {
+            Some(back) => (sport, dport) = (t.orig_port, back),
+            None => one_way = true,
+        }
+    }
+    let has_ports = is_icmp || matches!(t.proto, proto::TCP | proto::UDP | proto::SCTP);
+    let ordered = one_way || (t.orig.0, sport) <= (t.resp.0, dport);
+    let ((a, ap), (b, bp)) = if ordered { ((t.orig, sport), (t.resp, dport)) } else { ((t.resp, dport), (t.orig, sport)) };
+    let mut h = Sha1::new();
+    h.update([0u8, 0]);
+    for x in [a, b] {
+        put(&mut h, x);
+    }
+    h.update([t.proto, 0]);
+    if has_ports {
+        h.update(ap.to_be_bytes());
+        h.update(bp.to_be_bytes());
+    }
+    format!("1:{}", base64::engine::general_purpose::STANDARD.encode(h.finalize()))
+}
+
+fn put(h: &mut Sha1, a: Addr) {
+    match a.as_v4() {
+        Some(v4) => h.update(v4.to_be_bytes()),
+        None => h.update(a.0.to_be_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(proto: u8, orig: &str, resp: &str, orig_port: u16, resp_port: u16) -> String {
+        community_id(&FiveTuple { orig: orig.parse().unwrap(), resp: resp.parse().unwrap(), orig_port, resp_port, proto })
+    }
+
+    /// Values published with the specification (baseline_deflt.json).
+    #[test]
+    fn published_vectors() {
+        assert_eq!(id(6, "128.232.110.120", "66.35.250.204", 34855, 80), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
+        assert_eq!(id(6, "66.35.250.204", "128.232.110.120", 80, 34855), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
+        assert_eq!(id(17, "192.168.1.52", "8.8.8.8", 54585, 53), "1:d/FP5EW3wiY1vCndhwleRRKHowQ=");
+        assert_eq!(id(1, "192.168.0.89", "192.168.0.1", 8, 0), "1:X0snYXpgwiv9TZtqg64sgzUn6Dk=");
+        assert_eq!(id(132, "192.168.170.8", "192.168.170.56", 7, 7), "1:MP2EtRCAUIZvTw6MxJHLV7N7JDs=");
+    }
+}

@@ -1,0 +1,2 @@
+//! The `spanward` command.
+fn main() {}
