@@ -10,7 +10,11 @@ const fn fold(a: u64, b: u64) -> u64 {
 /// Spreads the bits of one number; not keyed, for tables of our own numbers.
 #[inline]
 pub const fn mix64(v: u64) -> u64 {
-    fold(v ^ 0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93)
+    // The finaliser of SplitMix64 (Steele, Lea, Flood 2014).
+    let v = v.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let v = (v ^ v >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let v = (v ^ v >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    v ^ v >> 31
 }
 
 /// Keyed hash of fixed-size numbers. The key is fixed offline (same input, same output) and per site live.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 macro_rules! words {
     ($(#[$m:meta])* $name:ident { $($(#[$vm:meta])* $v:ident = $s:literal),+ $(,)? }) => {
         $(#[$m])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
         #[serde(rename_all = "lowercase")]
         pub enum $name { $($(#[$vm])* $v),+ }
         impl $name {
@@ -39,6 +39,7 @@ words!(
     /// How much a finding matters tonight.
     Severity {
         /// For the record and the inventory.
+        #[default]
         Info = "info",
         /// Look at it when there is time.
         Low = "low",
@@ -55,6 +56,7 @@ words!(
     /// How far what was tried got, as the responder's answer shows it.
     Outcome {
         /// Sent, no answer seen.
+        #[default]
         Attempted = "attempted",
         /// Reset, unreachable or administratively prohibited.
         Refused = "refused",
@@ -71,6 +73,7 @@ words!(
     /// Why a flow's originator is believed to be the originator; higher is better.
     Confidence {
         /// Whoever was seen first.
+        #[default]
         First = "first",
         /// The other side is known to offer this service.
         Ledger = "ledger",
@@ -85,23 +88,12 @@ words!(
     /// Language of texts for people.
     Lang {
         /// English.
+        #[default]
         En = "en",
         /// Japanese.
         Ja = "ja",
     }
 );
-
-impl Default for Lang {
-    fn default() -> Self {
-        Lang::En
-    }
-}
-
-impl Default for Confidence {
-    fn default() -> Self {
-        Confidence::First
-    }
-}
 
 #[cfg(test)]
 mod tests {
