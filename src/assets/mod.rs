@@ -1,1 +1,76 @@
-//! (being built)
+//! What was learned from the traffic: devices, bindings, names, roles, the service ledger, baseline edges. Knows no verdicts.
+#![forbid(unsafe_code)]
+
+mod device;
+mod edges;
+mod names;
+mod services;
+
+pub use device::{Device, DeviceId, Status};
+pub use edges::{Edge, Edges};
+pub use names::Names;
+pub use services::Services;
+
+use crate::base::{Addr, Mac, Timestamp};
+use crate::event::Event;
+use crate::site::{Role, Site};
+use std::sync::Arc;
+
+/// Everything learned. Updated with every event before the detectors see it.
+#[derive(Debug)]
+pub struct Assets {
+    site: Arc<Site>,
+    devices: device::Devices,
+    /// Names of addresses: DNS answers, SNI, Host.
+    pub names: Names,
+    /// Who offers what.
+    pub services: Services,
+    /// Remote-administration edges seen, with first and last time.
+    pub edges: Edges,
+}
+
+impl Assets {
+    /// Nothing learned yet.
+    pub fn new(site: Arc<Site>) -> Assets {
+        Assets { site, devices: device::Devices::default(), names: Names::default(), services: Services::default(), edges: Edges::default() }
+    }
+    /// Learns from one event.
+    pub fn update(&mut self, event: &Event) {
+        self.devices.update(&self.site, event);
+        self.names.update(event);
+        self.services.update(event);
+        self.edges.update(event);
+    }
+    /// The device that holds an address now, if it is known beyond doubt.
+    pub fn device_of(&self, a: Addr) -> Option<&Device> {
+        self.devices.by_addr(a)
+    }
+    /// The device with a MAC.
+    pub fn device_by_mac(&self, m: Mac) -> Option<&Device> {
+        self.devices.by_mac(m)
+    }
+    /// Is this the MAC of a gateway: by ledger role, VRRP/HSRP/GLBP address, or because it sends for many addresses that are not its own?
+    pub fn is_gateway(&self, m: Mac) -> bool {
+        self.devices.is_gateway(m)
+    }
+    /// Every address and MAC of the one device behind `addr` or `mac` (disputed addresses excluded), for `orig_all`.
+    pub fn all_names_of(&self, addr: Option<Addr>, mac: Option<Mac>) -> Vec<String> {
+        self.devices.identities(addr, mac)
+    }
+    /// Role by ledger, else as learned.
+    pub fn role(&self, a: Addr) -> Role {
+        self.site.role(self.device_of(a).and_then(|d| d.mac), a).unwrap_or_else(|| self.device_of(a).map_or(Role::Unknown, |d| d.role))
+    }
+    /// All devices, in order of first sight.
+    pub fn devices(&self) -> impl Iterator<Item = &Device> {
+        self.devices.iter()
+    }
+    /// Entries held and evicted over all tables, by table name.
+    pub fn held(&self) -> Vec<(&'static str, usize, u64)> {
+        vec![("devices", self.devices.len(), self.devices.evicted())]
+    }
+    /// When learning began.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.devices.since()
+    }
+}

@@ -1,1 +1,43 @@
-//! (being built)
+//! One file per detector: [`Event`] in, [`Finding`] out. A detector sees `Event`, `Assets` and `Site`, nothing else.
+#![forbid(unsafe_code)]
+
+mod finding;
+
+pub use finding::{Evidence, Finding, Subject};
+
+use crate::assets::Assets;
+use crate::base::Timestamp;
+use crate::event::Event;
+use crate::site::Site;
+
+/// What a detector may look at beside the event.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// What the hospital declared.
+    pub site: &'a Site,
+    /// What was learned so far, this event included.
+    pub assets: &'a Assets,
+    /// Packet time: of the event, or of the tick.
+    pub now: Timestamp,
+}
+
+/// One detector. State is bounded and lives on packet time.
+pub trait Detector: Send {
+    /// The id of HOUSE section 8, such as `smb-fanout`.
+    fn id(&self) -> &'static str;
+    /// Why it cannot run on this site, in both languages (`no clinical zone declared`), if so. It is then given no events.
+    fn blocked(&self, site: &Site) -> Option<(&'static str, &'static str)> {
+        let _ = site;
+        None
+    }
+    /// One event.
+    fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>);
+    /// The end of a tick (every second of packet time, and at the end of the run): windows that passed, things that did not happen.
+    fn tick(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        let _ = (scene, out);
+    }
+    /// Entries held and entries evicted, for the counters that someone sees.
+    fn held(&self) -> (usize, u64) {
+        (0, 0)
+    }
+}

@@ -1,1 +1,56 @@
-//! (being built)
+//! Others' formats: the JSON contract, EVE, CSV, text for a person. Knows nothing of the engine: it is given events, findings and a [`Run`].
+#![forbid(unsafe_code)]
+
+use crate::assets::Assets;
+use crate::base::{Lang, Timestamp};
+use crate::event::{Coverage, Event};
+use crate::incident::{Book, Kept};
+use crate::site::Site;
+use crate::wire::Weird;
+
+/// Everything a report is made of: the state when it is written.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    /// What was declared.
+    pub site: &'a Site,
+    /// What was learned.
+    pub assets: &'a Assets,
+    /// Findings and incidents.
+    pub book: &'a Book,
+    /// What was seen and what not.
+    pub coverage: &'a Coverage,
+    /// Flows seen, listed or not.
+    pub flows: u64,
+    /// First packet's time, if there was one.
+    pub first_ts: Option<Timestamp>,
+    /// Last packet's time.
+    pub last_ts: Option<Timestamp>,
+    /// Odd input: how often, and the first of its kind.
+    pub weirds: &'a [(Weird, u64)],
+    /// Language for texts in files.
+    pub lang: Lang,
+}
+
+/// Where events and findings go while the run lasts. Errors are kept and reported at the end (exit code 4).
+pub trait Sink: Send {
+    /// One event, after assets and detectors have seen it.
+    fn event(&mut self, event: &Event, run: &Run<'_>);
+    /// A finding was emitted or revised.
+    fn finding(&mut self, kept: &Kept, run: &Run<'_>);
+    /// A tick of packet time passed (every second at most).
+    fn tick(&mut self, now: Timestamp, run: &Run<'_>) {
+        let _ = (now, run);
+    }
+    /// The run is over: write what remains, flush, and say what went wrong.
+    fn finish(&mut self, run: &Run<'_>) -> Result<(), SinkError>;
+}
+
+/// Output that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {path}: {reason}")]
+pub struct SinkError {
+    /// File.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
