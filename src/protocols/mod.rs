@@ -15,6 +15,7 @@ pub mod quic;
 pub mod rdp;
 pub mod smb;
 pub mod ssh;
+pub mod stream;
 pub mod tls;
 
 use crate::base::{Service, Timestamp};
