@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arp;
+mod cursor;
 pub mod dhcp;
 pub mod dhcpv6;
 pub mod dns;
