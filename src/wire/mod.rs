@@ -4,6 +4,26 @@
 
 mod frame;
 mod packet;
+mod icmp;
+mod read;
+mod weirds;
+mod fast;
+mod walk;
+mod link;
+mod wrap;
+mod udp_tunnel;
+mod ip;
+mod fragments;
+mod transport;
+mod decoder;
 
+pub use decoder::{Counters, Decoder};
 pub use frame::{Frame, Linktype};
+pub use icmp::icmp_ports;
 pub use packet::{Kind, Packet, Tunnel, Vlans, Weird, flag, tcp};
+pub use weirds::WeirdCount;
+
+#[cfg(test)]
+mod build;
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! The description of one packet that travels from the reader to the shards.
 
-use crate::base::{Addr, Timestamp};
+use super::icmp::icmp_ports;
+use crate::base::{Addr, FlowKey, Timestamp};
+use std::ops::Range;
 
 /// TCP flag bits (RFC 9293, 3.1).
 pub mod tcp {
@@ -37,7 +39,7 @@ pub enum Kind {
     Icmp6,
     /// SCTP over IP.
     Sctp,
-    /// Another protocol over IP; no ports.
+    /// Another protocol over IP; no ports. Also TCP, UDP, ICMP or SCTP by `proto` whose header is cut or wrong: no host would accept it.
     Ip,
     /// A fragment that waits for the rest: counts for the host and for coverage, not for flows. The reassembled datagram comes as a packet of its own.
     Fragment,
@@ -151,11 +153,12 @@ pub struct Packet {
     pub orig_len: u32,
     /// Where the innermost Ethernet header starts (if [`flag::MAC`]).
     pub l2: u32,
-    /// Where the innermost IP (or ARP) header starts.
+    /// Where the innermost IP (or ARP) header starts; for [`Kind::Link`] where the protocol behind the EtherType or length field starts.
     pub l3: u32,
     /// Where the outermost IP header starts when [`Packet::tunnel`] is set and the outside is IP; else 0.
     pub outer: u32,
-    /// Where the transport payload starts.
+    /// Where the transport payload starts: behind the TCP, UDP, SCTP common or 8-byte ICMP header ([`Packet::icmp`] is the whole message);
+    /// for ARP and link-layer protocols where their header starts; for `Ip` and `Fragment` behind the IP and extension headers.
     pub payload: u32,
     /// Captured bytes of the transport payload (without padding).
     pub payload_len: u32,
@@ -200,6 +203,27 @@ impl Packet {
     #[inline]
     pub const fn has(&self, bits: u8) -> bool {
         self.flags & bits == bits
+    }
+    /// The flow's key, and whether `src` is its `a` end. For ICMP the ports are those of [`icmp_ports`]. [`Packet::hash`] is this key's hash.
+    #[inline]
+    pub fn key(&self) -> (FlowKey, bool) {
+        let (sport, dport) = match self.kind {
+            Kind::Icmp4 | Kind::Icmp6 => icmp_ports(self.proto, self.sport, self.dport),
+            _ => (self.sport, self.dport),
+        };
+        FlowKey::new(self.src, self.dst, sport, dport, self.proto)
+    }
+    /// The captured transport payload, as a range of the block's buffer.
+    #[inline]
+    pub const fn payload_range(&self) -> Range<usize> {
+        self.payload as usize..self.payload as usize + self.payload_len as usize
+    }
+    /// The captured ICMP message with its 8-byte header, as a range of the block's buffer; empty for other kinds.
+    pub const fn icmp(&self) -> Range<usize> {
+        match self.kind {
+            Kind::Icmp4 | Kind::Icmp6 => self.payload.saturating_sub(8) as usize..self.payload as usize + self.payload_len as usize,
+            _ => 0..0,
+        }
     }
 }
 
