@@ -1,12 +1,18 @@
 //! One file per detector: [`Event`] in, [`Finding`] out. A detector sees `Event`, `Assets` and `Site`, nothing else.
 #![forbid(unsafe_code)]
 
+mod fanout;
 mod finding;
+mod rdp_fanout;
+mod sessions;
+mod smb_fanout;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use finding::{Evidence, Finding, Subject};
 
 use crate::assets::Assets;
-use crate::base::Timestamp;
+use crate::base::{Addr, Outcome, Service, Timestamp};
 use crate::event::Event;
 use crate::site::Site;
 
@@ -40,4 +46,11 @@ pub trait Detector: Send {
     fn held(&self) -> (usize, u64) {
         (0, 0)
     }
+}
+
+/// One step of a path as evidence, the same in every detector: `{ts, from, to, via, user, outcome}`. The incident's path is made of these.
+pub(crate) fn hop(ts: Timestamp, from: Addr, to: Addr, via: Service, user: Option<&str>, outcome: Outcome) -> serde_json::Value {
+    serde_json::json!({
+        "ts": ts.to_string(), "ts_ns": ts.0, "from": from.to_string(), "to": to.to_string(), "via": via.word(), "user": user, "outcome": outcome.word(),
+    })
 }

@@ -1,0 +1,247 @@
+//! Remote-administration sessions as events show them: answered, spoken on, logged on, alive, ended; with the account where the wire shows one.
+//! The fan-out and path detectors judge sessions, not openings: a half-open scan makes none.
+
+use crate::base::{Outcome, Service, Span, Timestamp};
+use crate::bounded::BoundedMap;
+use crate::event::{Event, EventKind, FlowInfo, FlowRecord};
+use crate::protocols::{Message, ntlmssp::Ntlm, rdp::Rdp, smb::Smb};
+
+/// A session must have carried this much payload in each direction to count as used, in bytes. A refused RDP logon (CredSSP) stays near 2 KiB
+/// and ends within a second; lower it and guessing looks like working.
+const USED_PAYLOAD: u64 = 1024;
+/// … and must have lasted this long, unless it carried [`GROWN_PAYLOAD`] in one direction.
+const USED_SPAN: Span = Span::secs(3);
+/// Payload in one direction that makes a session used whatever its length, in bytes.
+const GROWN_PAYLOAD: u64 = 16 * 1024;
+
+/// What was connected to over SMB.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Shares {
+    /// `IPC$`.
+    pub ipc: bool,
+    /// `ADMIN$` or a drive (`C$`): only administrators may.
+    pub admin: bool,
+    /// Any other.
+    pub disk: bool,
+    /// An administrative share that was refused.
+    pub admin_denied: bool,
+}
+
+/// One session.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    /// The flow.
+    pub flow: FlowInfo,
+    /// Last evidence.
+    pub last_ts: Timestamp,
+    /// Data went both ways, or its protocol was read.
+    pub speaks: bool,
+    /// It carried what a session that is worked in carries.
+    pub lives: bool,
+    /// A logon was confirmed.
+    pub logged_on: bool,
+    /// The end was seen.
+    pub ended: bool,
+    /// SMB shares.
+    pub shares: Shares,
+    /// Account as claimed.
+    pub user: Option<String>,
+    /// Where the account was read: `ntlm` (proven by the logon) or `rdp-cookie` (a claim).
+    pub user_source: &'static str,
+}
+
+/// What an event changed in a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Change {
+    /// The responder answered; nothing was said yet.
+    Answered,
+    /// First data both ways.
+    Speaks,
+    /// A logon was confirmed, or a share connected.
+    Entered,
+    /// It is being worked in.
+    Lives,
+    /// It is over.
+    Ended,
+    /// Nothing that matters, only newer.
+    More,
+}
+
+/// All sessions under way; the longest untouched leaves first.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    map: BoundedMap<u64, Session>,
+    wanted: fn(Service) -> bool,
+}
+
+impl Sessions {
+    /// Of the services that `wanted` picks.
+    pub fn new(cap: usize, wanted: fn(Service) -> bool) -> Sessions {
+        Sessions { map: BoundedMap::new(cap), wanted }
+    }
+    /// Entries held and evicted.
+    pub fn held(&self) -> (usize, u64) {
+        (self.map.len(), self.map.evicted())
+    }
+    /// Takes an event in; what changed, if it belongs to a session. An ended session is handed out once more and forgotten.
+    pub fn update(&mut self, event: &Event) -> Option<(Session, Change)> {
+        match &event.kind {
+            EventKind::Contact(c) if c.outcome == Outcome::Answered && (self.wanted)(admin_service(&c.flow)) => {
+                let s = self.open(&c.flow, event.ts);
+                Some((s.clone(), Change::Answered))
+            }
+            EventKind::Message { flow, from_orig, message } if (self.wanted)(admin_service(flow)) => {
+                let s = self.open(flow, event.ts);
+                let change = read(s, *from_orig, message);
+                Some((s.clone(), change))
+            }
+            EventKind::FlowGrown(r) | EventKind::FlowAlive(r) if (self.wanted)(admin_service(&r.info)) => {
+                let s = self.open(&r.info, r.last_ts);
+                let change = weigh(s, r);
+                Some((s.clone(), change))
+            }
+            EventKind::Flow(r) if (self.wanted)(admin_service(&r.info)) && r.outcome >= Outcome::Answered => {
+                let s = self.open(&r.info, r.last_ts);
+                let first = weigh(s, r);
+                s.ended = true;
+                let out = s.clone();
+                self.map.remove(&r.info.uid);
+                Some((out, if first == Change::More { Change::Ended } else { first }))
+            }
+            _ => None,
+        }
+    }
+    fn open(&mut self, flow: &FlowInfo, ts: Timestamp) -> &mut Session {
+        let s = self.map.entry(flow.uid, || Session {
+            flow: *flow,
+            last_ts: ts,
+            speaks: false,
+            lives: false,
+            logged_on: false,
+            ended: false,
+            shares: Shares::default(),
+            user: None,
+            user_source: "",
+        });
+        s.flow = *flow;
+        s.last_ts = s.last_ts.max(ts);
+        s
+    }
+}
+
+/// The service by content, else by port; WinRM is HTTP on its own ports.
+pub(super) fn admin_service(flow: &FlowInfo) -> Service {
+    if flow.service.is_remote_admin() {
+        return flow.service;
+    }
+    match Service::of_port(flow.tuple.proto, flow.tuple.resp_port) {
+        s @ (Service::Winrm | Service::Rdp | Service::Vnc) => s,
+        _ => flow.service,
+    }
+}
+
+/// What a flow's counts say of the session.
+fn weigh(s: &mut Session, r: &FlowRecord) -> Change {
+    let [up, down] = r.payload;
+    let spoke = s.speaks;
+    s.speaks |= up > 0 && down > 0;
+    let used = up.min(down) >= USED_PAYLOAD && r.duration() >= USED_SPAN;
+    let lives = up.max(down) >= GROWN_PAYLOAD || used;
+    if lives && !s.lives {
+        s.lives = true;
+        return Change::Lives;
+    }
+    if s.speaks && !spoke { Change::Speaks } else { Change::More }
+}
+
+fn read(s: &mut Session, from_orig: bool, message: &Message) -> Change {
+    let spoke = s.speaks;
+    let said = |spoke| if spoke { Change::More } else { Change::Speaks };
+    match message {
+        Message::Smb(m) => match m.as_ref() {
+            Smb::Session { status: 0, .. } => {
+                (s.speaks, s.logged_on) = (true, true);
+                Change::Entered
+            }
+            Smb::Tree { path, status, .. } => tree(s, path, *status),
+            Smb::Ntlm(n) => {
+                name(s, n);
+                s.speaks = true;
+                said(spoke)
+            }
+            Smb::Negotiated { .. } | Smb::Encrypted | Smb::Session { .. } => {
+                s.speaks = true;
+                said(spoke)
+            }
+        },
+        Message::Rdp(m) => {
+            if let Rdp::Request { cookie: Some(c), .. } = m.as_ref()
+                && s.user.is_none()
+            {
+                (s.user, s.user_source) = (Some(c.clone()), "rdp-cookie");
+            }
+            s.speaks |= !from_orig && !matches!(m.as_ref(), Rdp::Failure { .. });
+            said(spoke || !s.speaks)
+        }
+        _ => {
+            s.speaks |= !from_orig;
+            said(spoke || !s.speaks)
+        }
+    }
+}
+
+fn tree(s: &mut Session, path: &str, status: u32) -> Change {
+    s.speaks = true;
+    let share = Smb::share(path);
+    let drive = share.len() == 2 && share.ends_with('$');
+    let admin = share == "ADMIN$" || drive;
+    if status != 0 {
+        s.shares.admin_denied |= admin;
+        return if admin { Change::Entered } else { Change::More };
+    }
+    s.logged_on = true;
+    match share.as_str() {
+        "IPC$" => s.shares.ipc = true,
+        _ if admin => s.shares.admin = true,
+        _ => s.shares.disk = true,
+    }
+    Change::Entered
+}
+
+fn name(s: &mut Session, n: &Ntlm) {
+    if let (3, false, Some(u)) = (n.kind, n.anonymous, n.user.as_deref().filter(|u| !u.is_empty())) {
+        let who = n.domain.as_deref().filter(|d| !d.is_empty()).map_or_else(|| u.to_owned(), |d| format!("{d}\\{u}"));
+        (s.user, s.user_source) = (Some(who), "ntlm");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn a_half_open_contact_is_no_session_and_a_refused_logon_does_not_live() {
+        let mut s = Sessions::new(8, Service::is_remote_admin);
+        let f = flow(at(0.0), "10.0.0.5", "10.0.0.9", 3389);
+        let (got, change) = s.update(&contact(at(0.1), f, Outcome::Answered, crate::event::Shape::Syn)).unwrap();
+        assert!(!got.speaks && change == Change::Answered);
+        let (got, change) = s.update(&ended(record(f, at(0.4), [2_100, 2_400]))).unwrap();
+        assert!(got.speaks && !got.lives && got.ended && change == Change::Speaks);
+        assert_eq!(s.held(), (0, 0));
+    }
+
+    #[test]
+    fn an_smb_logon_with_an_account_and_an_administrative_share() {
+        let mut s = Sessions::new(8, Service::is_remote_admin);
+        let f = flow(at(0.0), "10.0.0.5", "10.0.0.9", 445);
+        let ntlm = Ntlm { kind: 3, user: Some("admin".into()), domain: Some("HOSP".into()), ..Ntlm::default() };
+        s.update(&message(at(0.1), f, true, Message::Smb(Box::new(Smb::Ntlm(ntlm)))));
+        let tree = |p: &str| Message::Smb(Box::new(Smb::Tree { path: p.into(), status: 0, kind: 1 }));
+        let (got, _) = s.update(&message(at(0.2), f, false, tree("\\\\X\\ADMIN$"))).unwrap();
+        assert_eq!((got.user.as_deref(), got.user_source), (Some("HOSP\\admin"), "ntlm"));
+        assert!(got.shares.admin && !got.shares.disk && got.logged_on);
+        let (got, _) = s.update(&message(at(0.3), f, false, tree("\\\\X\\karte"))).unwrap();
+        assert!(got.shares.disk);
+    }
+}
