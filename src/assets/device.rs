@@ -1,9 +1,7 @@
-//! Devices and their addresses.
+//! A device: a thing with an identity on the network.
 
 use crate::base::{Addr, Mac, Timestamp};
-use crate::bounded::BoundedMap;
-use crate::event::{Event, EventKind};
-use crate::site::{Role, Site};
+use crate::site::{Entry, Role, Site};
 use serde::Serialize;
 use std::fmt;
 
@@ -71,46 +69,95 @@ pub struct Device {
     pub first_packet: u64,
 }
 
-/// The table of devices.
-#[derive(Debug)]
-pub(super) struct Devices {
-    by_mac: BoundedMap<Mac, Device>,
-    since: Option<Timestamp>,
-}
+impl Device {
+    /// Most addresses kept: IPv6 privacy addresses come by the dozen, the oldest leaves.
+    pub const MAX_ADDRS: usize = 16;
+    /// Most names kept.
+    pub const MAX_NAMES: usize = 8;
+    /// Longest name kept, in bytes.
+    pub const MAX_NAME: usize = 64;
 
-impl Default for Devices {
-    fn default() -> Self {
-        Devices { by_mac: BoundedMap::new(65_536), since: None }
+    /// A device known by its MAC.
+    pub(super) fn of_mac(mac: Mac, ts: Timestamp, packet: u64) -> Device {
+        Device { mac: Some(mac), randomised: mac.is_local(), vendor: super::vendor(mac), ..Device::blank(format!("mac-{mac}"), ts, packet) }
     }
-}
-
-impl Devices {
-    pub(super) fn update(&mut self, _site: &Site, event: &Event) {
-        self.since.get_or_insert(event.ts);
-        if let EventKind::Sighting(_) = event.kind {}
+    /// A device behind a gateway, known by its address only.
+    pub(super) fn of_addr(a: Addr, ts: Timestamp, packet: u64) -> Device {
+        Device { addrs: vec![a], ..Device::blank(format!("ip-{a}"), ts, packet) }
     }
-    pub(super) fn by_addr(&self, _a: Addr) -> Option<&Device> {
-        None
+    fn blank(id: String, ts: Timestamp, packet: u64) -> Device {
+        Device {
+            id: DeviceId(id),
+            mac: None,
+            addrs: Vec::new(),
+            vendor: "",
+            randomised: false,
+            names: Vec::new(),
+            role: Role::Unknown,
+            gateway: false,
+            zone: String::new(),
+            vlan: None,
+            first_seen: ts,
+            last_seen: ts,
+            status: Status::New,
+            first_packet: packet,
+        }
     }
-    pub(super) fn by_mac(&self, m: Mac) -> Option<&Device> {
-        self.by_mac.get(&m)
+    /// Adds an address; returns whether it is new here.
+    pub(super) fn hold(&mut self, a: Addr) -> bool {
+        if self.addrs.contains(&a) {
+            return false;
+        }
+        if self.addrs.len() >= Self::MAX_ADDRS {
+            self.addrs.remove(0);
+        }
+        self.addrs.push(a);
+        true
     }
-    pub(super) fn is_gateway(&self, m: Mac) -> bool {
-        m.is_virtual_router() || self.by_mac(m).is_some_and(|d| d.gateway)
+    /// Takes an address away.
+    pub(super) fn release(&mut self, a: Addr) {
+        self.addrs.retain(|x| *x != a);
     }
-    pub(super) fn identities(&self, addr: Option<Addr>, mac: Option<Mac>) -> Vec<String> {
-        addr.map(|a| a.to_string()).into_iter().chain(mac.map(|m| m.to_string())).collect()
+    /// Adds a name, newest last; returns whether it is new here. Names differ by more than case.
+    pub(super) fn call(&mut self, name: &str) -> bool {
+        let name = name.trim();
+        let usable = !name.is_empty() && name.len() <= Self::MAX_NAME && !name.chars().any(char::is_control);
+        if !usable || self.names.iter().any(|n| n.eq_ignore_ascii_case(name)) {
+            return false;
+        }
+        if self.names.len() >= Self::MAX_NAMES {
+            self.names.remove(0);
+        }
+        self.names.push(name.to_owned());
+        true
     }
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Device> {
-        self.by_mac.values()
+    /// Zone (by the first address that stands in one, else by VLAN), ledger status and the ledger's role, after something changed.
+    pub(super) fn place(&mut self, site: &Site) {
+        let by_addr = self.addrs.iter().map(|a| site.zone_name(*a)).find(|z| !z.is_empty());
+        let by_vlan = || self.vlan.and_then(|v| site.zones.of_vlan(v)).and_then(|z| site.zones.get(z)).map(|z| z.name.as_str());
+        if let Some(z) = by_addr.or_else(by_vlan)
+            && self.zone != z
+        {
+            self.zone = z.to_owned();
+        }
+        let entry = self.ledger_entry(site);
+        self.status = match entry {
+            Some(_) => Status::Listed,
+            None if site.ledger.is_empty() => Status::New,
+            None => Status::Unlisted,
+        };
+        if let Some(role) = entry.map(|e| e.role).filter(|r| *r != Role::Unknown) {
+            self.role = role;
+            self.gateway |= role == Role::Gateway;
+        }
     }
-    pub(super) fn len(&self) -> usize {
-        self.by_mac.len()
-    }
-    pub(super) fn evicted(&self) -> u64 {
-        self.by_mac.evicted()
-    }
-    pub(super) fn since(&self) -> Option<Timestamp> {
-        self.since
+    /// The ledger's line for this device: by MAC; by address, if that line names no other MAC; by name, if the line has neither.
+    pub fn ledger_entry<'a>(&self, site: &'a Site) -> Option<&'a Entry> {
+        let ledger = &site.ledger;
+        let by_mac = self.mac.and_then(|m| ledger.by_mac(m));
+        let fits = |e: &&Entry| e.mac.is_none() || self.mac.is_none() || e.mac == self.mac;
+        let by_addr = || self.addrs.iter().filter_map(|a| ledger.by_addr(*a)).find(fits);
+        let named = |e: &&Entry| e.mac.is_none() && e.ips.is_empty() && self.names.iter().any(|n| n.eq_ignore_ascii_case(&e.name));
+        by_mac.or_else(by_addr).or_else(|| if self.names.is_empty() { None } else { ledger.iter().find(named) })
     }
 }

@@ -1,7 +1,11 @@
 //! Remote-administration edges: who used SMB, RDP, RPC, WinRM, SSH, VNC, Telnet to whom, since when.
 
-use crate::base::{Addr, Service, Timestamp};
-use crate::event::Event;
+use crate::base::{Addr, Confidence, Outcome, Service, Timestamp};
+use crate::bounded::BoundedMap;
+use crate::event::{Event, EventKind, FlowInfo};
+
+/// Most edges; the longest unused leaves.
+const EDGES: usize = 65_536;
 
 /// One edge.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,17 +19,59 @@ pub struct Edge {
 }
 
 /// All edges, capped.
-#[derive(Debug, Default)]
-pub struct Edges {}
+#[derive(Debug)]
+pub struct Edges {
+    table: BoundedMap<(Addr, Addr, Service), Edge>,
+    out: BoundedMap<(Addr, Service), u32>,
+}
+
+impl Default for Edges {
+    fn default() -> Self {
+        Edges { table: BoundedMap::new(EDGES), out: BoundedMap::new(EDGES) }
+    }
+}
 
 impl Edges {
-    pub(super) fn update(&mut self, _event: &Event) {}
+    pub(super) fn update(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::Contact(c) if c.outcome == Outcome::Answered && c.flow.confidence > Confidence::First => self.add(&c.flow, event.ts),
+            // On another port than its own a service is known as such only later, by content.
+            EventKind::Flow(r) | EventKind::FlowGrown(r)
+                if r.info.recognised
+                    && r.outcome >= Outcome::Answered
+                    && Service::of_port(r.info.tuple.proto, r.info.tuple.resp_port) != r.info.service
+                    && self.get(r.info.tuple.orig, r.info.tuple.resp, r.info.service).is_none_or(|e| e.first_ts != r.info.first_ts) =>
+            {
+                self.add(&r.info, r.info.first_ts)
+            }
+            _ => {}
+        }
+    }
+    fn add(&mut self, f: &FlowInfo, ts: Timestamp) {
+        if !f.service.is_remote_admin() {
+            return;
+        }
+        let key = (f.tuple.orig, f.tuple.resp, f.service);
+        if let Some(e) = self.table.touch(&key) {
+            e.last_ts = e.last_ts.max(ts);
+            e.flows += 1;
+            return;
+        }
+        *self.out.entry((f.tuple.orig, f.service), || 0) += 1;
+        let left = self.table.insert(key, Edge { first_ts: ts, last_ts: ts, flows: 1 });
+        if let Some(n) = left.and_then(|((orig, _, service), _)| self.out.get_mut(&(orig, service))) {
+            *n = n.saturating_sub(1);
+        }
+    }
     /// The edge, if it was ever answered.
-    pub fn get(&self, _orig: Addr, _resp: Addr, _service: Service) -> Option<&Edge> {
-        None
+    pub fn get(&self, orig: Addr, resp: Addr, service: Service) -> Option<&Edge> {
+        self.table.get(&(orig, resp, service))
     }
     /// Distinct responders that `orig` reached with a service.
-    pub fn fan_out(&self, _orig: Addr, _service: Service) -> u32 {
-        0
+    pub fn fan_out(&self, orig: Addr, service: Service) -> u32 {
+        self.out.get(&(orig, service)).copied().unwrap_or(0)
+    }
+    pub(super) fn held(&self) -> [(&'static str, usize, u64); 2] {
+        [("admin_edges", self.table.len(), self.table.evicted()), ("admin_fan_out", self.out.len(), self.out.evicted())]
     }
 }

@@ -1,11 +1,19 @@
 //! What was learned from the traffic: devices, bindings, names, roles, the service ledger, baseline edges. Knows no verdicts.
 #![forbid(unsafe_code)]
 
+mod bindings;
 mod device;
+mod devices;
 mod edges;
+mod gateways;
 mod names;
+mod naming;
+mod roles;
 mod services;
+#[cfg(test)]
+mod tests;
 
+pub use bindings::{Binding, Hold, How};
 pub use device::{Device, DeviceId, Status};
 pub use edges::{Edge, Edges};
 pub use names::Names;
@@ -16,11 +24,17 @@ use crate::event::Event;
 use crate::site::{Role, Site};
 use std::sync::Arc;
 
+/// Manufacturer by the first three bytes; empty if unknown or randomised.
+fn vendor(mac: Mac) -> &'static str {
+    let _ = mac;
+    ""
+}
+
 /// Everything learned. Updated with every event before the detectors see it.
 #[derive(Debug)]
 pub struct Assets {
     site: Arc<Site>,
-    devices: device::Devices,
+    devices: devices::Devices,
     /// Names of addresses: DNS answers, SNI, Host.
     pub names: Names,
     /// Who offers what.
@@ -32,14 +46,24 @@ pub struct Assets {
 impl Assets {
     /// Nothing learned yet.
     pub fn new(site: Arc<Site>) -> Assets {
-        Assets { site, devices: device::Devices::default(), names: Names::default(), services: Services::default(), edges: Edges::default() }
+        Assets { site, devices: devices::Devices::default(), names: Names::default(), services: Services::default(), edges: Edges::default() }
     }
     /// Learns from one event.
     pub fn update(&mut self, event: &Event) {
         self.devices.update(&self.site, event);
         self.names.update(event);
-        self.services.update(event);
+        if let Some((a, service)) = self.services.update(event)
+            && let Some(role) = roles::learned(&self.services, a, service)
+            && let Some(d) = self.devices.by_addr_mut(a)
+            && roles::outranks(role, d.role)
+        {
+            d.role = role;
+        }
         self.edges.update(event);
+    }
+    /// Who holds an address, and who disputes it.
+    pub fn binding(&self, a: Addr) -> Option<&Binding> {
+        self.devices.binding(a)
     }
     /// The device that holds an address now, if it is known beyond doubt.
     pub fn device_of(&self, a: Addr) -> Option<&Device> {
@@ -51,7 +75,7 @@ impl Assets {
     }
     /// Is this the MAC of a gateway: by ledger role, VRRP/HSRP/GLBP address, or because it sends for many addresses that are not its own?
     pub fn is_gateway(&self, m: Mac) -> bool {
-        self.devices.is_gateway(m)
+        self.devices.is_gateway(m) || self.site.ledger.by_mac(m).is_some_and(|e| e.role == Role::Gateway)
     }
     /// Every address and MAC of the one device behind `addr` or `mac` (disputed addresses excluded), for `orig_all`.
     pub fn all_names_of(&self, addr: Option<Addr>, mac: Option<Mac>) -> Vec<String> {
@@ -67,7 +91,11 @@ impl Assets {
     }
     /// Entries held and evicted over all tables, by table name.
     pub fn held(&self) -> Vec<(&'static str, usize, u64)> {
-        vec![("devices", self.devices.len(), self.devices.evicted())]
+        let mut all = self.devices.held().to_vec();
+        all.push(self.names.held());
+        all.extend(self.services.held());
+        all.extend(self.edges.held());
+        all
     }
     /// When learning began.
     pub fn since(&self) -> Option<Timestamp> {
