@@ -63,6 +63,12 @@ impl Decoder {
         }
         self.slow(buf, end, frame, out);
     }
+    /// The same without the fast path: for differential tests and measurements.
+    #[doc(hidden)]
+    pub fn decode_slowly(&mut self, buf: &mut Vec<u8>, frame: &Frame, out: &mut Vec<Packet>) {
+        let end = (frame.off as usize).saturating_add(frame.cap_len as usize).min(buf.len());
+        self.slow(buf, end, frame, out);
+    }
     /// The weirds noted since the last call (at most some hundred; the rest only counted).
     pub fn weirds(&mut self) -> Vec<Weird> {
         self.weirds.take()

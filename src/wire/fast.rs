@@ -109,7 +109,7 @@ fn decode(d: &[u8], f: &Frame, hash: &KeyedHash) -> Option<Packet> {
             let h = at::<8>(d, l4)?;
             p.sport = u16::from_be_bytes([h[0], h[1]]);
             p.dport = u16::from_be_bytes([h[2], h[3]]);
-            if u16::from_be_bytes([h[4], h[5]]) as usize != ip.total - ip.header || maybe_tunnel(p.sport, p.dport) {
+            if u16::from_be_bytes([h[4], h[5]]) as usize + ip.header != ip.total || maybe_tunnel(p.sport, p.dport) {
                 return None;
             }
             l4 + 8
