@@ -1,16 +1,35 @@
 //! What the hospital declared: zones, policy, ledger, suppliers, calendar. TOML and CSV in, [`Site`] out. Knows nothing of what was observed.
 #![forbid(unsafe_code)]
 
+mod advice;
+mod calendar;
+mod document;
+mod geo;
 mod ledger;
+mod load;
+mod oui;
 mod policy;
+mod schema;
+mod settings;
+mod vendors;
 mod zones;
+#[cfg(test)]
+mod tests;
 
-pub use ledger::{Entry, Ledger, Role};
-pub use policy::{Action, Place, Policy, Verdict};
+pub use calendar::Calendar;
+pub use document::{ConfigError, Document, hint, nearest, read_capped};
+pub use geo::{Country, Geo, GeoReport, Network};
+pub use ledger::{Column, ColumnGuess, ColumnNames, Entry, Ledger, LedgerReport, Role};
+pub use load::SiteError;
+pub use oui::vendor;
+pub use policy::{Action, Place, Policy, Rule, Verdict};
+pub use settings::{Bytes, Capture, Keep, Notify, Output, Privacy};
+pub use vendors::{Vendor, Window};
 pub use zones::{Zone, ZoneId, ZoneKind, Zones};
 
-use crate::base::{Addr, Lang, Service};
+use crate::base::{Addr, Lang, Service, Timestamp};
 use crate::wire::Vlans;
+use std::path::PathBuf;
 
 /// The whole declaration. Without a site file: one undeclared inside zone of private addresses.
 #[derive(Debug, Default)]
@@ -27,6 +46,24 @@ pub struct Site {
     pub policy: Policy,
     /// The devices that the hospital knows.
     pub ledger: Ledger,
+    /// How the ledger was read; `None` without one.
+    pub ledger_report: Option<LedgerReport>,
+    /// Time zone and days off.
+    pub calendar: Calendar,
+    /// Suppliers, in the order of the file.
+    pub vendors: Vec<Vendor>,
+    /// `[capture]`.
+    pub capture: Capture,
+    /// `[output]`; paths are complete.
+    pub output: Output,
+    /// `[notify]`.
+    pub notify: Notify,
+    /// `[privacy]`.
+    pub privacy: Privacy,
+    /// The site file, if there is one.
+    pub path: Option<PathBuf>,
+    /// What is valid but probably not meant.
+    pub warnings: Vec<String>,
 }
 
 impl Site {
@@ -62,6 +99,14 @@ impl Site {
     /// What the policy says of a flow.
     pub fn judge(&self, from: Addr, to: Addr, service: Service) -> Verdict<'_> {
         self.policy.judge(&self.zones, self.place(from), self.place(to), service)
+    }
+    /// What the policy says of a flow at a packet time: expired rules no longer speak.
+    pub fn judge_at(&self, from: Addr, to: Addr, service: Service, now: Timestamp) -> Verdict<'_> {
+        self.policy.judge_at(&self.zones, self.place(from), self.place(to), service, now)
+    }
+    /// The supplier that comes from this address; the first declared of several.
+    pub fn vendor_at(&self, from: Addr) -> Option<&Vendor> {
+        self.vendors.iter().find(|v| v.comes_from(from))
     }
     /// The ledger's role for an address (or for the MAC, which counts more).
     pub fn role(&self, mac: Option<crate::base::Mac>, addr: Addr) -> Option<Role> {

@@ -1,7 +1,7 @@
 //! Who may talk to whom.
 
 use super::{ZoneId, ZoneKind, Zones};
-use crate::base::Service;
+use crate::base::{Service, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Where one end of a flow stands.
@@ -44,6 +44,15 @@ pub struct Rule {
     pub owner: String,
     /// Why.
     pub reason: String,
+    /// The instant from which the rule no longer applies: the end of its last day in the site's time zone.
+    pub expires: Option<Timestamp>,
+}
+
+impl Rule {
+    /// Does the rule apply at `now` (packet time)?
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|end| now < end)
+    }
 }
 
 /// All rules, in the order of the file: the first that fits decides.
@@ -63,16 +72,19 @@ pub struct Verdict<'a> {
 }
 
 impl Policy {
-    /// The first rule that fits; else: inside↔inside allowed, clinical|vendor→internet alert, others↔internet info.
+    /// [`Policy::judge_at`] before any rule has expired.
     pub fn judge(&self, zones: &Zones, from: Place, to: Place, service: Service) -> Verdict<'_> {
+        self.judge_at(zones, from, to, service, Timestamp(0))
+    }
+    /// The first rule in force at `now` that fits; else: inside↔inside allowed, clinical|vendor→internet alert, others↔internet info.
+    pub fn judge_at(&self, zones: &Zones, from: Place, to: Place, service: Service, now: Timestamp) -> Verdict<'_> {
         let fits = |place: Place, want: Option<ZoneId>| match (place, want) {
             (Place::Zone(z), Some(w)) => z == w,
             (Place::Internet, None) => true,
             _ => false,
         };
-        if let Some(rule) =
-            self.rules.iter().find(|r| fits(from, r.from) && fits(to, r.to) && (r.services.is_empty() || r.services.contains(&service)))
-        {
+        let speaks_of = |r: &Rule| r.services.is_empty() || r.services.contains(&service);
+        if let Some(rule) = self.rules.iter().find(|r| fits(from, r.from) && fits(to, r.to) && speaks_of(r) && r.is_in_force(now)) {
             return Verdict { action: rule.action, rule: Some(rule) };
         }
         let strict = matches!(from, Place::Zone(z) if zones.get(z).is_some_and(|z| matches!(z.kind, ZoneKind::Clinical | ZoneKind::Vendor)));

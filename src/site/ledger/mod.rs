@@ -1,5 +1,17 @@
 //! The device ledger (台帳): the devices that the hospital knows.
 
+mod cells;
+mod columns;
+mod read;
+mod text;
+mod words;
+#[cfg(test)]
+mod tests;
+
+pub use columns::{Column, ColumnGuess, ColumnNames};
+pub use read::LedgerReport;
+pub(super) use words::one_word;
+
 use crate::base::{Addr, Mac};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -80,6 +92,12 @@ pub struct Ledger {
     entries: Vec<Entry>,
     by_mac: BTreeMap<Mac, usize>,
     by_addr: BTreeMap<Addr, usize>,
+    header: Vec<String>,
+    original: BTreeMap<u32, Vec<String>>,
+}
+
+fn one_word_list(cells: &[String]) -> Vec<String> {
+    cells.iter().map(|c| one_word(c)).collect()
 }
 
 impl Ledger {
@@ -94,7 +112,7 @@ impl Ledger {
                 by_addr.entry(*a).or_insert(i);
             }
         }
-        Ledger { entries, by_mac, by_addr }
+        Ledger { entries, by_mac, by_addr, ..Ledger::default() }
     }
     /// No ledger, or an empty one?
     pub fn is_empty(&self) -> bool {
@@ -111,5 +129,21 @@ impl Ledger {
     /// All lines.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter()
+    }
+    /// Lines that can be found (a row with two MACs counts twice).
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+    /// The header of the file as it was written; empty if it has none.
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+    /// The cells of a line as they were written, for writing the ledger back in its own columns.
+    pub fn cells(&self, line: u32) -> Option<&[String]> {
+        self.original.get(&line).map(Vec::as_slice)
+    }
+    /// Every row of the file as it was written, by line: titles, header, entries, and what could not be read.
+    pub fn original(&self) -> impl Iterator<Item = (u32, &[String])> {
+        self.original.iter().map(|(line, cells)| (*line, cells.as_slice()))
     }
 }

@@ -1,0 +1,154 @@
+//! Site files as people write them.
+
+use super::*;
+use std::path::Path;
+
+fn site(text: &str) -> Site {
+    Site::parse("site.toml", text.as_bytes(), Path::new("")).unwrap_or_else(|e| panic!("{e}"))
+}
+fn a(s: &str) -> Addr {
+    s.parse().unwrap()
+}
+
+const HOSPITAL: &str = r#"
+[site]
+name = "市立病院"
+language = "ja"
+timezone = "Asia/Tokyo"
+holidays = ["2026-11-23", 2026-12-31]
+
+[zones.ward]
+kind = "clinical"
+networks = ["10.1.0.0/16", "fd00:1::/32"]
+vlans = [10, 11]
+[zones.icu]
+kind = "clinical"
+networks = ["10.1.2.0/24"]
+[zones.server]
+kind = "server"
+networks = ["10.2.0.0/24"]
+
+[[policy]]
+from = "ward"
+to = "internet"
+services = ["tls", "dns"]
+action = "allow"
+owner = "放射線科"
+reason = "遠隔読影"
+expires = 2026-11-21
+
+[vendors.acme]
+sources = ["10.9.0.10", "10.9.1.0/28"]
+hosts = ["10.2.0.20"]
+windows = [
+  { from = "2026-11-21T09:00", to = 2026-11-21T17:00:00, note = "CT" },
+  { days = ["mon"], from = "22:00", to = "02:00" },
+]
+
+[capture]
+interfaces = ["eth1"]
+ring = "128 MiB"
+scope = ["10.0.0.0/8"]
+[output]
+dir = "out"
+[notify]
+severity = "high"
+[privacy]
+users = "pseudonym"
+packet_days = 30
+"#;
+
+#[test]
+fn everything_has_its_meaning() {
+    let s = Site::parse("x/site.toml", HOSPITAL.as_bytes(), Path::new("x")).unwrap();
+    assert_eq!((s.name.as_str(), s.lang, s.declared), ("市立病院", Lang::Ja, true));
+    assert_eq!(s.zones.iter().map(|(_, z)| z.name.as_str()).collect::<Vec<_>>(), ["ward", "icu", "server"], "the order of the file");
+    assert_eq!((s.zone_name(a("10.1.2.3")), s.zone_name(a("10.1.3.3")), s.zone_name(a("fd00:1::5"))), ("icu", "ward", "ward"));
+    assert_eq!(s.calendar.holidays.len(), 2);
+    assert_eq!(s.vendor_at(a("10.9.1.5")).map(|v| (v.name.as_str(), v.windows.len())), Some(("acme", 2)));
+    assert_eq!(s.capture.ring, Some(Bytes(128 << 20)));
+    assert_eq!(s.output.dir.as_deref(), Some(Path::new("x/out")));
+    assert_eq!(s.privacy, Privacy { users: Keep::Pseudonym, packet_days: Some(30), record_days: None });
+    assert_eq!(s.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn a_rule_ends_with_its_day() {
+    let s = site(HOSPITAL);
+    let judge = |ts| s.judge_at(a("10.1.0.1"), a("198.51.100.1"), Service::Tls, ts).action;
+    let midnight = Timestamp::new(1_795_273_200, 0); // 2026-11-21T15:00Z, 22 November in Tokyo
+    assert_eq!(judge(Timestamp(midnight.0 - 1)), Action::Allow);
+    assert_eq!(judge(midnight), Action::Alert);
+    assert_eq!(s.judge(a("10.1.0.1"), a("198.51.100.1"), Service::Tls).action, Action::Allow);
+    assert_eq!(s.judge(a("10.1.0.1"), a("198.51.100.1"), Service::Smb).action, Action::Alert, "not among the services");
+    assert_eq!(s.judge(a("10.1.2.1"), a("198.51.100.1"), Service::Tls).action, Action::Alert, "another zone, though inside the ward's prefix");
+}
+
+#[test]
+fn an_empty_file_declares_a_site_without_zones() {
+    let s = site("");
+    assert!(s.declared && s.zones.iter().next().is_none());
+    assert_eq!(s.place(a("10.0.0.1")), Place::Inside);
+    assert_eq!(s.warnings.len(), 1, "{:?}", s.warnings);
+    assert!(!Site::undeclared().declared);
+}
+
+#[test]
+fn clinical_without_a_site_file() {
+    let nets: Vec<crate::base::Cidr> = ["10.1.0.0/16", "10.1.0.0/16", "10.2.0.0/16"].iter().map(|s| s.parse().unwrap()).collect();
+    let s = Site::open(None, &nets).unwrap();
+    assert!(s.declared);
+    assert_eq!((s.kind(a("10.2.0.1")), s.zone_name(a("10.1.0.1"))), (Some(ZoneKind::Clinical), "clinical"));
+    assert_eq!(s.judge(a("10.1.0.1"), a("198.51.100.1"), Service::Tls).action, Action::Alert);
+    assert!(!Site::open(None, &[]).unwrap().declared);
+    let both = Site::open(Some(Path::new("site.toml")), &nets).unwrap_err().to_string();
+    assert!(both.starts_with("site.toml: --clinical is for running without a site file"), "{both}");
+}
+
+#[test]
+fn doubts_are_said() {
+    let s = site(
+        "[zones.a]\nkind = \"clinical\"\nnetworks = [\"10.0.0.0/24\"]\n\
+         [[policy]]\nfrom = \"a\"\nto = \"internet\"\naction = \"allow\"\n\
+         [[policy]]\nfrom = \"a\"\nto = \"internet\"\nservices = [\"dns\"]\naction = \"alert\"\n\
+         [vendors.v]\nsources = [\"10.9.0.1\"]\nhosts = [\"198.51.100.4\"]\n",
+    );
+    assert_eq!(
+        s.warnings,
+        [
+            "[[policy]] number 2 never decides: number 1 fits everything that it fits",
+            "host 198.51.100.4/32 of [vendors.v] stands in no zone and is no private address",
+        ]
+    );
+}
+
+#[test]
+fn a_ledger_is_found_beside_the_site_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("site.toml");
+    std::fs::write(&path, "[zones.a]\nkind = \"clinical\"\nnetworks = [\"10.0.0.0/24\"]\n[ledger]\nfile = \"l/台帳.csv\"\n").unwrap();
+    std::fs::create_dir(dir.path().join("l")).unwrap();
+    let (cp932, ..) = encoding_rs::SHIFT_JIS.encode("ＭＡＣアドレス,IPアドレス,機器名,種別,設置場所\n00-00-0E-10-10-11,10.0.1.5,放射線１,端末,a\n");
+    std::fs::write(dir.path().join("l/台帳.csv"), &cp932).unwrap();
+    let s = Site::load(&path).unwrap();
+    assert_eq!(s.role(Some("00:00:0e:10:10:11".parse().unwrap()), a("10.0.0.99")), Some(Role::Terminal));
+    assert_eq!(s.ledger.by_addr(a("10.0.1.5")).unwrap().name, "放射線1");
+    assert_eq!(s.warnings, ["ledger line 2: 10.0.1.5 is said to stand in a but stands in no zone"]);
+    assert_eq!(s.ledger_report.unwrap().encoding, "CP932");
+}
+
+#[test]
+fn the_worked_examples_load_without_a_warning() {
+    let shared = std::env::var("SPANWARD_SHARED").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared").to_owned());
+    for (file, zones, entries) in [("bed/site.toml", 4, 13), ("perf/site.toml", 8, 0)] {
+        let path = Path::new(&shared).join(file);
+        if !path.exists() {
+            println!("skipped: no {}", path.display());
+            continue;
+        }
+        let s = Site::load(&path).unwrap();
+        assert_eq!((s.zones.iter().count(), s.ledger.len()), (zones, entries));
+        assert_eq!(s.warnings, Vec::<String>::new());
+        assert_eq!(s.ledger_report.map(|r| r.warnings).unwrap_or_default(), []);
+    }
+}
