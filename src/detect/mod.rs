@@ -5,6 +5,7 @@ mod fanout;
 mod finding;
 mod rdp_fanout;
 mod sessions;
+pub mod signature;
 mod smb_fanout;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -8,6 +8,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use toml::Spanned;
 
+/// The signature files inside the program, by the ids of their detectors. The only list of them.
+macro_rules! embedded {
+    ($($id:literal),* $(,)?) => {
+        &[$((concat!($id, ".toml"), include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/signatures/", $id, ".toml")))),*]
+    };
+}
+const EMBEDDED: &[(&str, &str)] = embedded![];
+
 /// What is wrong with a signature, and where.
 pub type SignatureError = ConfigError;
 
@@ -166,7 +174,19 @@ pub struct Signatures {
 }
 
 impl Signatures {
-    /// From the files inside the program: `(name, text)` of each.
+    /// The signatures inside the program. An error is a defect that the test below finds before a user does.
+    pub fn embedded() -> Result<Signatures, SignatureError> {
+        Signatures::new(EMBEDDED)
+    }
+
+    /// The signatures inside the program, replaced by those of a directory (`--signatures`).
+    pub fn load_dir(dir: &Path) -> Result<Signatures, SignatureError> {
+        let mut all = Signatures::embedded()?;
+        all.replace_from(dir)?;
+        Ok(all)
+    }
+
+    /// From `(file name, text)` pairs.
     pub fn new(files: &[(&str, &str)]) -> Result<Signatures, SignatureError> {
         let read = |(file, text): &(&str, &str)| Signature::parse(file, text).map(|s| (s.id.clone(), s));
         Ok(Signatures { by_id: files.iter().map(read).collect::<Result<_, _>>()? })
@@ -294,6 +314,11 @@ reason = "nobody needs more"
             s.require_all(["a1", "targets", "b2"]).unwrap_err().to_string(),
             "smb-fanout.toml: no [[threshold]] named `a1`, `b2`, which smb-fanout needs"
         );
+    }
+
+    #[test]
+    fn the_embedded_ones_are_valid() {
+        assert_eq!(Signatures::embedded().map(|s| s.iter().count()), Ok(EMBEDDED.len()));
     }
 
     #[test]

@@ -266,7 +266,7 @@ mod tests {
             }
             let bits = u128::from(top) << 112 | u128::from(crate::base::mix64(u64::from(top))) << 40;
             let _ = iptocc::country_code(std::net::Ipv6Addr::from_bits(bits));
-            let _ = iptocc::country_code(std::net::Ipv6Addr::from_bits(u128::from(top) << 112 | (1 << 112) - 1));
+            let _ = iptocc::country_code(std::net::Ipv6Addr::from_bits((u128::from(top) << 112) | ((1 << 112) - 1)));
         }
     }
 
