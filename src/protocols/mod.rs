@@ -7,6 +7,7 @@ mod cursor;
 pub mod dhcp;
 pub mod dhcpv6;
 pub mod dns;
+pub mod field;
 pub mod http;
 pub mod nbns;
 pub mod nd;

@@ -151,9 +151,28 @@ impl Pending {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::base::Timestamp;
+    use crate::protocols::{Message, Probe, Side, StreamParser, Verdict};
     use proptest::prelude::*;
+
+    /// What a parser reads from one side when the bytes come cut like this, and the most it held.
+    pub(crate) fn read_split(mut p: impl StreamParser, from: Side, bytes: &[u8], cuts: &[usize]) -> (Vec<Message>, usize) {
+        let mut cuts: Vec<_> = cuts.iter().map(|c| (*c).min(bytes.len())).chain([0, bytes.len()]).collect();
+        cuts.sort_unstable();
+        let (mut out, mut held) = (Vec::new(), 0);
+        for c in cuts.windows(2) {
+            p.data(from, Timestamp(0), &bytes[c[0]..c[1]], &mut out);
+            held = held.max(p.held());
+        }
+        (out, held)
+    }
+
+    /// What a probe says of an originator's payload to a port.
+    pub(crate) fn probe_of(probe: fn(&Probe<'_>) -> Verdict, payload: &[u8], resp_port: u16) -> Verdict {
+        probe(&Probe { payload, from: Side::Orig, orig_port: 50_000, resp_port, ts: Timestamp(0) })
+    }
 
     /// Messages of one length byte and a body; even lengths are wanted, odd ones skipped.
     fn read(window: &[u8], out: &mut Vec<Vec<u8>>) -> Step {
