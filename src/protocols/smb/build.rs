@@ -1,1 +1,139 @@
+//! Messages for tests, byte by byte as [MS-SMB2] 2.2 and [MS-CIFS] 2.2.4 lay them out.
 
+use crate::protocols::ntlmssp::tests::wide;
+
+/// A message with its four-byte length.
+pub(crate) fn frame(m: &[u8]) -> Vec<u8> {
+    [&(m.len() as u32).to_be_bytes(), m].concat()
+}
+
+/// An SMB 2 message; `status` is Some in an answer.
+pub(crate) fn v2(command: u16, status: Option<u32>, id: u64, session: u64, body: &[u8]) -> Vec<u8> {
+    let mut m = b"\xfeSMB\x40\0\x01\0".to_vec();
+    m.extend(status.unwrap_or(0).to_le_bytes());
+    m.extend(command.to_le_bytes());
+    m.extend(31u16.to_le_bytes());
+    m.extend(u32::from(status.is_some()).to_le_bytes());
+    m.extend(0u32.to_le_bytes());
+    m.extend(id.to_le_bytes());
+    m.extend([0; 8]);
+    m.extend(session.to_le_bytes());
+    m.extend([0x5a; 16]);
+    m.extend(body);
+    m
+}
+
+/// Several messages in one frame, each padded to eight bytes and linked to the next.
+pub(crate) fn compound(parts: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (i, p) in parts.iter().enumerate() {
+        let mut p = p.clone();
+        if i + 1 < parts.len() {
+            p.resize(p.len().next_multiple_of(8), 0);
+            let next = (p.len() as u32).to_le_bytes();
+            p[20..24].copy_from_slice(&next);
+        }
+        out.extend(p);
+    }
+    out
+}
+
+pub(crate) fn negotiate_answer(dialect: u16, guid: u8, time: u64) -> Vec<u8> {
+    let mut b = vec![65, 0, 1, 0];
+    b.extend(dialect.to_le_bytes());
+    b.extend([0, 0]);
+    b.extend([guid; 16]);
+    b.extend([0; 16]);
+    b.extend(time.to_le_bytes());
+    b.extend([0; 16]);
+    v2(0, Some(0), 0, 0, &b)
+}
+
+pub(crate) fn session(id: u64, session: u64, blob: &[u8]) -> Vec<u8> {
+    let mut b = vec![25, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 88, 0];
+    b.extend((blob.len() as u16).to_le_bytes());
+    b.extend([0; 8]);
+    b.extend(blob);
+    v2(1, None, id, session, &b)
+}
+
+pub(crate) fn session_answer(id: u64, session: u64, status: u32, flags: u16, blob: &[u8]) -> Vec<u8> {
+    let mut b = vec![9, 0];
+    b.extend(flags.to_le_bytes());
+    b.extend([72, 0]);
+    b.extend((blob.len() as u16).to_le_bytes());
+    b.extend(blob);
+    v2(1, Some(status), id, session, &b)
+}
+
+pub(crate) fn tree(id: u64, session: u64, path: &str) -> Vec<u8> {
+    let path = wide(path);
+    let mut b = vec![9, 0, 0, 0, 72, 0];
+    b.extend((path.len() as u16).to_le_bytes());
+    b.extend(path);
+    v2(3, None, id, session, &b)
+}
+
+pub(crate) fn tree_answer(id: u64, session: u64, status: u32, kind: u8) -> Vec<u8> {
+    let body = if status == 0 { vec![16, 0, kind, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 1, 0x1f, 0] } else { vec![9, 0, 0, 0, 0, 0, 0, 0, 0] };
+    v2(3, Some(status), id, session, &body)
+}
+
+/// A write of `n` bytes that look like nothing in particular.
+pub(crate) fn write(id: u64, session: u64, n: usize) -> Vec<u8> {
+    let mut b = vec![49, 0, 112, 0];
+    b.extend((n as u32).to_le_bytes());
+    b.resize(48, 0);
+    b.extend((0..n).map(|i| (i * 7 % 251) as u8));
+    v2(9, None, id, session, &b)
+}
+
+/// An SMB 1 message of one or more blocks (words, bytes); AndX offsets are filled in, `next` names the commands that follow.
+pub(crate) fn v1(command: u8, status: Option<u32>, flags2: u16, mid: u16, blocks: &[(Vec<u8>, Vec<u8>)], next: &[u8]) -> Vec<u8> {
+    let mut m = b"\xffSMB".to_vec();
+    m.push(command);
+    m.extend(status.unwrap_or(0).to_le_bytes());
+    m.push(if status.is_some() { 0x98 } else { 0x18 });
+    m.extend(flags2.to_le_bytes());
+    m.extend([0; 12]);
+    m.extend([8, 0, 0xfe, 0xff, 0, 8]);
+    m.extend(mid.to_le_bytes());
+    for (i, (words, bytes)) in blocks.iter().enumerate() {
+        let mut words = words.clone();
+        if let Some(next) = next.get(i) {
+            words[0] = *next;
+            let offset = (m.len() + 1 + words.len() + 2 + bytes.len()) as u16;
+            words[2..4].copy_from_slice(&offset.to_le_bytes());
+        }
+        m.push((words.len() / 2) as u8);
+        m.extend(words);
+        m.extend((bytes.len() as u16).to_le_bytes());
+        m.extend(bytes);
+    }
+    m
+}
+
+pub(crate) const NT_STATUS: u16 = 0x4000;
+pub(crate) const UNICODE: u16 = 0x8000;
+
+/// Session setup with extended security.
+pub(crate) fn v1_session(blob: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let mut w = vec![0xff, 0, 0, 0, 0x04, 0x11, 10, 0, 0, 0, 0, 0, 0, 0];
+    w.extend((blob.len() as u16).to_le_bytes());
+    w.extend([0, 0, 0, 0, 0xd4, 0, 0, 0x80]);
+    (w, [blob, b"\0W\0i\0n\0\0\0"].concat())
+}
+
+/// Plain session setup: two password answers of 24 bytes, then names.
+pub(crate) fn v1_plain(user: &[u8], domain: &[u8], pad: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let w = vec![0xff, 0, 0, 0, 0x04, 0x11, 10, 0, 0, 0, 0, 0, 0, 0, 24, 0, 24, 0, 0, 0, 0, 0, 0xd4, 0, 0, 0];
+    (w, [&[0xabu8; 48], pad, user, domain, b"Unix\0Samba\0"].concat())
+}
+
+pub(crate) fn v1_tree(path: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    (vec![0xff, 0, 0, 0, 8, 0, 1, 0], [b"\0".as_slice(), path, b"?????\0"].concat())
+}
+
+pub(crate) fn v1_tree_answer(service: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    (vec![0xff, 0, 0, 0, 1, 0], [service, b"\0NTFS\0"].concat())
+}
