@@ -270,9 +270,7 @@ mod tests {
         #[test]
         fn any_split_and_any_flip(cuts in prop::collection::vec(0usize..250, 0..8), flip in prop::option::of((0usize..250, any::<u8>()))) {
             let mut bytes = [x224(CONNECTION_REQUEST, b"Cookie: mstshash=a\r\n\x01\0\x08\0\0\0\0\0"), connect_initial("TERM2", 19041)].concat();
-            if let Some((at, x)) = flip {
-                if let Some(b) = bytes.get_mut(at) { *b ^= x; }
-            }
+            if let Some(b) = flip.and_then(|f| bytes.get_mut(f.0)) { *b ^= flip.map_or(0, |f| f.1); }
             let (split, held) = read_split(SetUp::new(), Side::Orig, &bytes, &cuts);
             prop_assert_eq!(split, read_split(SetUp::new(), Side::Orig, &bytes, &[]).0);
             prop_assert!(held <= 4 * HELD);
