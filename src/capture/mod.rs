@@ -1,5 +1,28 @@
 //! Where frames come from: capture files, pipes, later live ports. Yields [`Block`]s; knows nothing of what frames mean.
+//!
+//! [`Replay`] reads capture files (pcap, pcapng; plain, gzip, zstd), pipes and directories, merges them by packet time and passes every
+//! frame through the clock filter and the `--filter`. Damage never ends a run: it is a [`Fault`], and everything before it is delivered.
+#![forbid(unsafe_code)]
 
 mod block;
+mod bpf;
+mod clock;
+mod discover;
+mod fault;
+mod filter;
+mod input;
+mod linktype;
+mod pcap;
+mod pcapng;
+mod replay;
+mod stream;
+#[cfg(test)]
+mod testfile;
+#[cfg(test)]
+mod tests;
 
 pub use block::Block;
+pub use clock::Clock;
+pub use fault::{Damage, Fault, FaultKind, OpenError};
+pub use filter::Filter;
+pub use replay::{Fill, Interface, Replay, ReplayOptions};
