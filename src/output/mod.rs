@@ -1,6 +1,27 @@
 //! Others' formats: the JSON contract, EVE, CSV, text for a person. Knows nothing of the engine: it is given events, findings and a [`Run`].
 #![forbid(unsafe_code)]
 
+pub mod clean;
+mod eve;
+mod file;
+mod flows;
+mod json;
+mod line;
+pub mod record;
+#[cfg(test)]
+pub mod sample;
+pub mod saved;
+pub mod table;
+pub mod text;
+pub mod text_table;
+mod words;
+
+pub use eve::Eve;
+pub use file::OutFile;
+pub use flows::Flows;
+pub use json::{Report, append};
+pub use words::{BareWords, Words, placeholder};
+
 use crate::assets::Assets;
 use crate::base::{Lang, Timestamp};
 use crate::event::{Coverage, Event};
@@ -53,4 +74,12 @@ pub struct SinkError {
     pub path: String,
     /// Why.
     pub reason: String,
+}
+
+/// The English or the Japanese of two texts.
+pub const fn pick<'a>(lang: Lang, en: &'a str, ja: &'a str) -> &'a str {
+    match lang {
+        Lang::En => en,
+        Lang::Ja => ja,
+    }
 }

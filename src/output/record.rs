@@ -1,0 +1,454 @@
+//! The records of our files (`docs/JSON.md`), in the order of the contract; written from a [`Run`] and read back by the table commands.
+
+use super::{Run, Words};
+use crate::assets::Device;
+use crate::base::{Lang, Timestamp};
+use crate::event::Coverage;
+use crate::flow::community_id;
+use crate::incident::{Hop, Incident, Kept, Stage};
+use crate::wire::Weird;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Version of every file we write. It rises when a field changes its meaning or leaves; new fields do not raise it.
+pub const SCHEMA: u32 = 1;
+
+/// What was seen and what was not, over the whole run.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CoverageRecord {
+    /// Dropped by the kernel or the interface.
+    pub kernel_drops: u64,
+    /// Not parsed because of overload.
+    pub shed: u64,
+    /// Share of TCP payload that was on the wire but not captured, 0 to 1, six decimals.
+    pub loss_estimate: f64,
+    /// Copies removed.
+    pub duplicates: u64,
+    /// Flows seen in one direction only.
+    pub one_way_flows: u64,
+    /// Frames cut by the snap length.
+    pub snapped: u64,
+    /// Frames of which nothing could be decoded.
+    pub undecoded: u64,
+    /// Frames left out by `--filter`, `--from`, `--to`.
+    pub filtered: u64,
+    /// Payload bytes on the wire but not captured.
+    pub missed_bytes: u64,
+    /// Payload bytes captured in TCP flows.
+    pub tcp_bytes: u64,
+    /// Exact copies counted but not removed.
+    pub doubles_kept: u64,
+    /// Flows evicted by a full table.
+    pub evicted_flows: u64,
+    /// Flows counted in summaries only.
+    pub unlisted_flows: u64,
+    /// Link-layer messages counted only.
+    pub unlisted_link: u64,
+    /// Flows whose payload reading was given up at a cap.
+    pub unparsed_flows: u64,
+}
+
+impl From<&Coverage> for CoverageRecord {
+    fn from(c: &Coverage) -> Self {
+        CoverageRecord {
+            kernel_drops: c.kernel_drops,
+            shed: c.shed,
+            loss_estimate: rounded(c.loss_estimate()),
+            duplicates: c.duplicates,
+            one_way_flows: c.one_way_flows,
+            snapped: c.snapped,
+            undecoded: c.undecoded,
+            filtered: c.filtered,
+            missed_bytes: c.missed_bytes,
+            tcp_bytes: c.tcp_bytes,
+            doubles_kept: c.doubles_kept,
+            evicted_flows: c.evicted_flows,
+            unlisted_flows: c.unlisted_flows,
+            unlisted_link: c.unlisted_link,
+            unparsed_flows: c.unparsed_flows,
+        }
+    }
+}
+
+/// The coverage under which a finding was made: what could have hidden part of it.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SeenRecord {
+    /// Frames read up to then.
+    pub packets: u64,
+    /// Dropped by the kernel or the interface.
+    pub kernel_drops: u64,
+    /// Not parsed because of overload.
+    pub shed: u64,
+    /// Share of TCP payload not captured.
+    pub loss_estimate: f64,
+    /// Flows seen in one direction only.
+    pub one_way_flows: u64,
+    /// Frames cut by the snap length.
+    pub snapped: u64,
+}
+
+/// Six decimals are more than the estimate is worth, and stay short in files.
+fn rounded(v: f64) -> f64 {
+    (v * 1e6).round() / 1e6
+}
+
+/// One device.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct DeviceRecord {
+    /// Stable id.
+    pub id: String,
+    /// MAC; empty if it was not seen itself.
+    pub mac: String,
+    /// Addresses, oldest first.
+    pub ips: Vec<String>,
+    /// Manufacturer.
+    pub vendor: String,
+    /// Names, newest last.
+    pub names: Vec<String>,
+    /// Role.
+    pub role: String,
+    /// Zone; empty if none.
+    pub zone: String,
+    /// First seen.
+    pub first_seen: String,
+    /// Last seen.
+    pub last_seen: String,
+    /// `listed unlisted new investigating authorised refused expired`.
+    pub status: String,
+    /// Randomised or software-set MAC.
+    #[serde(default)]
+    pub randomised: bool,
+    /// Forwards for others.
+    #[serde(default)]
+    pub gateway: bool,
+    /// VLAN last seen on.
+    #[serde(default)]
+    pub vlan: Option<u16>,
+    /// Number of its first packet.
+    #[serde(default)]
+    pub first_packet: u64,
+}
+
+impl From<&Device> for DeviceRecord {
+    fn from(d: &Device) -> Self {
+        DeviceRecord {
+            id: d.id.to_string(),
+            mac: d.mac.map(|m| m.to_string()).unwrap_or_default(),
+            ips: d.addrs.iter().map(|a| a.to_string()).collect(),
+            vendor: d.vendor.to_string(),
+            names: d.names.to_vec(),
+            role: d.role.word().to_owned(),
+            zone: d.zone.clone(),
+            first_seen: d.first_seen.to_string(),
+            last_seen: d.last_seen.to_string(),
+            status: serde_word(&d.status),
+            randomised: d.randomised,
+            gateway: d.gateway,
+            vlan: d.vlan,
+            first_packet: d.first_packet,
+        }
+    }
+}
+
+/// The word an enumeration serialises to.
+fn serde_word(v: &impl Serialize) -> String {
+    match serde_json::to_value(v) {
+        Ok(Value::String(s)) => s,
+        _ => String::new(),
+    }
+}
+
+/// One finding.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct FindingRecord {
+    /// `F000001` …
+    pub id: String,
+    /// Rises with every update.
+    pub rev: u32,
+    /// Packet time at which the detector spoke.
+    pub ts: String,
+    /// First evidence.
+    pub first_ts: String,
+    /// Last evidence.
+    pub last_ts: String,
+    /// Detector id.
+    pub detector: String,
+    /// `info low medium high critical`.
+    pub severity: String,
+    /// `attempted refused answered failed succeeded`.
+    pub outcome: String,
+    /// The address it had at `ts`, else the MAC.
+    pub orig: String,
+    /// Every address and MAC of that one device.
+    pub orig_all: Vec<String>,
+    /// Responders, at most 64.
+    pub resp: Vec<String>,
+    /// Service.
+    pub service: String,
+    /// Account, if known.
+    pub user: Option<String>,
+    /// Zone of the originator.
+    pub zone: String,
+    /// VLANs.
+    pub vlan: Vec<u16>,
+    /// Distinct responders, or tries.
+    pub count: u64,
+    /// MITRE ATT&CK techniques.
+    pub attack: Vec<String>,
+    /// One sentence.
+    pub summary: String,
+    /// Community ids of the flows that prove it.
+    pub flows: Vec<String>,
+    /// Numbers of the packets that prove it.
+    pub packets: Vec<u64>,
+    /// Numbers and names that prove it.
+    pub evidence: BTreeMap<String, Value>,
+    /// What was seen and what was not until then.
+    pub coverage: SeenRecord,
+    /// Its incident; empty if none.
+    pub incident: String,
+    /// The detector's title.
+    #[serde(default)]
+    pub title: String,
+    /// First steps.
+    #[serde(default)]
+    pub next: Vec<String>,
+}
+
+impl FindingRecord {
+    /// A finding with its words.
+    pub fn new(k: &Kept, words: &dyn Words, lang: Lang) -> FindingRecord {
+        let f = &k.finding;
+        let c = &k.coverage;
+        FindingRecord {
+            id: k.id.clone(),
+            rev: k.rev,
+            ts: f.ts.to_string(),
+            first_ts: f.first_ts.to_string(),
+            last_ts: f.last_ts.to_string(),
+            detector: f.detector.to_owned(),
+            severity: f.severity.word().to_owned(),
+            outcome: f.outcome.word().to_owned(),
+            orig: f.orig.word(),
+            orig_all: k.orig_all.clone(),
+            resp: f.resp.iter().map(|a| a.to_string()).collect(),
+            service: f.service.word().to_owned(),
+            user: f.user.clone(),
+            zone: f.zone.clone(),
+            vlan: f.vlan.clone(),
+            count: f.count,
+            attack: words.attack(f.detector),
+            summary: words.summary(k, lang),
+            flows: f.flows.iter().map(community_id).collect(),
+            packets: f.packets.clone(),
+            evidence: f.evidence.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
+            coverage: SeenRecord {
+                packets: c.packets,
+                kernel_drops: c.kernel_drops,
+                shed: c.shed,
+                loss_estimate: rounded(c.loss_estimate()),
+                one_way_flows: c.one_way_flows,
+                snapped: c.snapped,
+            },
+            incident: k.incident.clone(),
+            title: words.title(f.detector, lang),
+            next: words.next(f.detector, lang),
+        }
+    }
+}
+
+/// One step of an incident's path.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct HopRecord {
+    /// When.
+    pub ts: String,
+    /// From whom.
+    pub from: String,
+    /// To whom.
+    pub to: String,
+    /// By what.
+    pub via: String,
+    /// As whom.
+    pub user: Option<String>,
+    /// How it ended.
+    pub outcome: String,
+}
+
+impl From<&Hop> for HopRecord {
+    fn from(h: &Hop) -> Self {
+        HopRecord {
+            ts: h.ts.to_string(),
+            from: h.from.to_string(),
+            to: h.to.to_string(),
+            via: h.via.word().to_owned(),
+            user: h.user.clone(),
+            outcome: h.outcome.word().to_owned(),
+        }
+    }
+}
+
+/// One incident.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct IncidentRecord {
+    /// `I0001` …
+    pub id: String,
+    /// Rises with every change.
+    pub rev: u32,
+    /// First evidence.
+    pub opened: String,
+    /// Last evidence.
+    pub last_ts: String,
+    /// Severity.
+    pub severity: String,
+    /// `entry recon privilege spread staging impact`.
+    pub stage: String,
+    /// Where it began.
+    pub patient_zero: String,
+    /// `supplier unlisted-device local beacon internet unknown`.
+    pub origin: String,
+    /// Every host of the story.
+    pub hosts: Vec<String>,
+    /// The path, in time order.
+    pub path: Vec<HopRecord>,
+    /// Ids of its findings.
+    pub findings: Vec<String>,
+    /// Files known to be lost.
+    pub files_lost: u64,
+    /// One sentence.
+    pub summary: String,
+    /// First steps, most urgent first.
+    pub next: Vec<String>,
+}
+
+/// Steps of an incident: more than a night's duty can do is no help.
+const MAX_NEXT: usize = 8;
+
+impl IncidentRecord {
+    /// An incident with its words. `findings` are all of the run, in their order.
+    pub fn new(i: &Incident, findings: &[Kept], words: &dyn Words, lang: Lang) -> IncidentRecord {
+        let mut mine: Vec<&Kept> = findings.iter().filter(|k| i.findings.contains(&k.id)).collect();
+        mine.sort_by_key(|k| std::cmp::Reverse(k.finding.severity));
+        let mut next: Vec<String> = Vec::new();
+        for step in mine.iter().flat_map(|k| words.next(k.finding.detector, lang)) {
+            if next.len() < MAX_NEXT && !next.contains(&step) {
+                next.push(step);
+            }
+        }
+        IncidentRecord {
+            id: i.id.clone(),
+            rev: i.rev,
+            opened: i.opened.to_string(),
+            last_ts: i.last_ts.to_string(),
+            severity: i.severity.word().to_owned(),
+            stage: stage_word(i.stage).to_owned(),
+            patient_zero: i.patient_zero.clone(),
+            origin: i.origin.to_owned(),
+            hosts: i.hosts.clone(),
+            path: i.path.iter().map(HopRecord::from).collect(),
+            findings: i.findings.clone(),
+            files_lost: i.files_lost,
+            summary: words.incident(i, &mine, lang),
+            next,
+        }
+    }
+}
+
+/// The stage's word in files.
+pub const fn stage_word(s: Stage) -> &'static str {
+    match s {
+        Stage::Entry => "entry",
+        Stage::Recon => "recon",
+        Stage::Privilege => "privilege",
+        Stage::Spread => "spread",
+        Stage::Staging => "staging",
+        Stage::Impact => "impact",
+    }
+}
+
+/// One kind of odd input.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct WeirdRecord {
+    /// Name.
+    pub name: String,
+    /// Layer.
+    pub layer: String,
+    /// How often.
+    pub count: u64,
+    /// The first one's packet time.
+    pub first_ts: String,
+    /// The first one's packet.
+    pub first_packet: u64,
+    /// Where reading stopped in it.
+    pub offset: u32,
+}
+
+impl From<&(Weird, u64)> for WeirdRecord {
+    fn from((w, n): &(Weird, u64)) -> Self {
+        WeirdRecord {
+            name: w.name.to_owned(),
+            layer: w.layer.to_owned(),
+            count: *n,
+            first_ts: w.ts.to_string(),
+            first_packet: w.number,
+            offset: w.offset,
+        }
+    }
+}
+
+/// What a table holds and what it had to let go.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct TableRecord {
+    /// Table.
+    pub name: String,
+    /// Entries at the end.
+    pub held: u64,
+    /// Entries that had to leave because it was full.
+    pub evicted: u64,
+}
+
+/// A detector that could not run on this site.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct BlockedRecord {
+    /// Detector id.
+    pub detector: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The head of every report.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct SummaryRecord {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Frames read.
+    pub packets: u64,
+    /// Bytes on the wire.
+    pub bytes: u64,
+    /// Flows, listed or not.
+    pub flows: u64,
+    /// First packet's time; empty if there was none.
+    pub first_ts: String,
+    /// Last packet's time; empty if there was none.
+    pub last_ts: String,
+    /// What was seen and what was not.
+    pub coverage: CoverageRecord,
+}
+
+impl SummaryRecord {
+    /// The head of a run.
+    pub fn new(run: &Run<'_>) -> SummaryRecord {
+        let ts = |t: Option<Timestamp>| t.map(|t| t.to_string()).unwrap_or_default();
+        SummaryRecord {
+            schema: SCHEMA,
+            packets: run.coverage.packets,
+            bytes: run.coverage.bytes,
+            flows: run.flows,
+            first_ts: ts(run.first_ts),
+            last_ts: ts(run.last_ts),
+            coverage: run.coverage.into(),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Where the words about findings and incidents come from: the signatures. Behind a trait, so that reports can be tested without them.
+
+use super::text_table::{Text, fill};
+use crate::base::Lang;
+use crate::detect::Finding;
+use crate::detect::signature::{Signatures, render};
+use crate::incident::{Incident, Kept};
+use serde_json::Value;
+
+/// Titles, sentences, first steps and ATT&CK ids by detector.
+pub trait Words {
+    /// The detector's title.
+    fn title(&self, detector: &str, lang: Lang) -> String;
+    /// One sentence about this finding.
+    fn summary(&self, kept: &Kept, lang: Lang) -> String;
+    /// ATT&CK technique ids.
+    fn attack(&self, detector: &str) -> Vec<String>;
+    /// First steps, most urgent first.
+    fn next(&self, detector: &str, lang: Lang) -> Vec<String>;
+    /// One sentence about an incident; `mine` are its findings, worst first.
+    fn incident(&self, i: &Incident, mine: &[&Kept], lang: Lang) -> String {
+        let lead = mine.first().map(|k| self.title(k.finding.detector, lang)).unwrap_or_default();
+        let (hosts, hops) = (i.hosts.len().to_string(), i.path.len().to_string());
+        let text = if i.path.is_empty() { Text::IncidentSentence } else { Text::IncidentSentencePath };
+        fill(text.get(lang), &[&lead, &i.patient_zero, &hosts, &hops])
+    }
+}
+
+/// The value behind a placeholder of a signature's template: the finding's own fields first, then its evidence.
+pub fn placeholder(f: &Finding, key: &str) -> Option<String> {
+    Some(match key {
+        "orig" => f.orig.word(),
+        "mac" if f.orig.mac.is_some() => f.orig.mac?.to_string(),
+        "resp" => listed(f.resp.iter().map(|a| a.to_string())),
+        "count" => f.count.to_string(),
+        "service" => f.service.word().to_owned(),
+        "outcome" => f.outcome.word().to_owned(),
+        "severity" => f.severity.word().to_owned(),
+        "zone" if !f.zone.is_empty() => f.zone.clone(),
+        "user" if f.user.is_some() => f.user.clone()?,
+        "vlan" if !f.vlan.is_empty() => listed(f.vlan.iter().map(|v| v.to_string())),
+        "first_ts" => f.first_ts.to_string(),
+        "last_ts" => f.last_ts.to_string(),
+        "detector" => f.detector.to_owned(),
+        _ => plain(f.evidence.get(key)?),
+    })
+}
+
+/// The first few of a list, and how many more there are.
+fn listed(items: impl Iterator<Item = String>) -> String {
+    let all: Vec<String> = items.collect();
+    let shown: Vec<&str> = all.iter().take(4).map(String::as_str).collect();
+    let more = all.len().saturating_sub(shown.len());
+    if more == 0 { shown.join(", ") } else { format!("{} (+{more})", shown.join(", ")) }
+}
+
+/// An evidence value as words.
+fn plain(v: &Value) -> String {
+    match v {
+        Value::Null => "-".to_owned(),
+        Value::String(s) => s.clone(),
+        Value::Array(a) => listed(a.iter().map(plain)),
+        Value::Object(_) | Value::Bool(_) | Value::Number(_) => v.to_string(),
+    }
+}
+
+/// Words without signatures: the ids and numbers themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BareWords;
+
+impl Words for BareWords {
+    fn title(&self, detector: &str, _lang: Lang) -> String {
+        detector.to_owned()
+    }
+    fn summary(&self, kept: &Kept, _lang: Lang) -> String {
+        let f = &kept.finding;
+        match f.resp.is_empty() {
+            true => format!("{}: {}", f.detector, f.orig.word()),
+            false => format!("{}: {} > {} ({}, {})", f.detector, f.orig.word(), listed(f.resp.iter().map(|a| a.to_string())), f.service, f.outcome),
+        }
+    }
+    fn attack(&self, _detector: &str) -> Vec<String> {
+        Vec::new()
+    }
+    fn next(&self, _detector: &str, _lang: Lang) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+impl Words for Signatures {
+    fn title(&self, detector: &str, lang: Lang) -> String {
+        self.get(detector).map_or_else(|| detector.to_owned(), |s| s.title.get(lang).clone())
+    }
+    fn summary(&self, kept: &Kept, lang: Lang) -> String {
+        match self.get(kept.finding.detector) {
+            Some(s) => render(s.summary.get(lang), &|key| placeholder(&kept.finding, key)),
+            None => BareWords.summary(kept, lang),
+        }
+    }
+    fn attack(&self, detector: &str) -> Vec<String> {
+        self.get(detector).map(|s| s.attack.clone()).unwrap_or_default()
+    }
+    fn next(&self, detector: &str, lang: Lang) -> Vec<String> {
+        self.get(detector).map(|s| s.first_response.get(lang).clone()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::sample::Sample;
+
+    #[test]
+    fn signatures_give_the_words() {
+        let text = "id = \"smb-fanout\"\nseverity = \"high\"\nattack = [\"T1021.002\"]\n\
+                    [title]\nen = \"SMB fan-out\"\nja = \"SMB 拡散\"\n\
+                    [summary]\nen = \"{orig} reached {count} hosts: {resp} as {user} {hosts}\"\nja = \"{orig} が {count} 台\"\n\
+                    [first_response]\nen = [\"Unplug {orig}\"]\nja = [\"切り離す\"]\n";
+        let words = Signatures::new(&[("smb-fanout.toml", text)]).unwrap();
+        let sample = Sample::made();
+        let k = &sample.book.findings()[0];
+        assert_eq!(words.summary(k, Lang::En), "10.20.1.33 reached 2 hosts: 10.20.1.40, 10.20.1.41 as  2");
+        assert_eq!(words.summary(k, Lang::Ja), "10.20.1.33 が 2 台");
+        assert_eq!((words.title("smb-fanout", Lang::Ja).as_str(), words.title("scan", Lang::En).as_str()), ("SMB 拡散", "scan"));
+        assert_eq!(words.attack("smb-fanout"), ["T1021.002"]);
+        assert_eq!(words.next("scan", Lang::En), Vec::<String>::new());
+    }
+}
