@@ -13,7 +13,6 @@ pub(super) fn eth(t: u16, payload: &[u8]) -> Vec<u8> {
     cat(&[&[2, 0, 0, 0, 0, 0xbb, 2, 0, 0, 0, 0, 0xaa], &t.to_be_bytes(), payload])
 }
 /// Another Ethernet header, as an inner frame has.
-#[allow(dead_code)]
 pub(super) fn inner_eth(t: u16, payload: &[u8]) -> Vec<u8> {
     cat(&[&[6, 0, 0, 0, 0, 0xdd, 6, 0, 0, 0, 0, 0xcc], &t.to_be_bytes(), payload])
 }
@@ -58,6 +57,42 @@ pub(super) fn arp(op: u16, sender: [u8; 4], target: [u8; 4]) -> Vec<u8> {
 }
 pub(super) fn syn() -> Vec<u8> {
     tcp(50_000, 445, super::tcp::SYN, b"")
+}
+
+fn put(frames: &mut Vec<(&'static str, Vec<u8>)>, name: &'static str, bytes: Vec<u8>) {
+    frames.push((name, bytes));
+}
+
+/// An Ethernet frame of every shape that has a SYN from A to B inside a wrapping.
+pub(super) fn wrapped() -> Vec<(&'static str, Vec<u8>)> {
+    let ip = ipv4(6, &syn());
+    let frame = inner_eth(0x8100, &tag(30, 0x0800, &ip));
+    let outer = |proto: u8, payload: &[u8]| eth(0x8100, &tag(99, 0x0800, &ipv4_full([192, 0, 2, 1], [192, 0, 2, 2], proto, 7, 0, &[], payload)));
+    let gre = |flags: u16, proto: u16, rest: &[&[u8]]| outer(47, &cat(&[&flags.to_be_bytes(), &proto.to_be_bytes(), &rest.concat()]));
+    let over_udp = |port: u16, header: &[u8], payload: &[u8]| outer(17, &udp(50_001, port, &cat(&[header, payload])));
+    let six = |next: u8, payload: &[u8]| eth(0x86dd, &ipv6(next, payload));
+    let word = [0, 0, 0, 9];
+    let mut v = Vec::new();
+    put(&mut v, "mpls", eth(0x8847, &cat(&[&[0, 1, 0, 64, 0, 2, 1, 64], &ip])));
+    put(&mut v, "mpls", eth(0x8847, &cat(&[&[0, 1, 1, 64, 0, 0, 0, 0], &frame])));
+    put(&mut v, "mpls", eth(0x8847, &cat(&[&[0, 1, 1, 64], &frame])));
+    put(&mut v, "pppoe", eth(0x8864, &cat(&[&[0x11, 0, 0, 5, 0, 42, 0, 0x21], &ip])));
+    put(&mut v, "gre", gre(0, 0x0800, &[&ip]));
+    put(&mut v, "gre", gre(0xb000, 0x0800, &[&word, &word, &word, &ip]));
+    put(&mut v, "gre", gre(0x4000, 0x0800, &[&word, &[8, 0, 0, 4], &word, &[0, 0, 0, 0], &ip]));
+    put(&mut v, "gre", gre(0x3081, 0x880b, &[&word, &word, &word, &[0xff, 3, 0, 0x21], &ip]));
+    put(&mut v, "gre", gre(0x2000, 0x6558, &[&word, &frame]));
+    put(&mut v, "erspan", gre(0, 0x88be, &[&frame]));
+    put(&mut v, "erspan", gre(0x1000, 0x88be, &[&word, &[0x10, 30, 0, 1, 0, 0, 0, 0], &frame]));
+    put(&mut v, "erspan", gre(0x1000, 0x22eb, &[&word, &[0x20, 30, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0], &frame]));
+    put(&mut v, "erspan", gre(0x1000, 0x22eb, &[&word, &[0x20, 30, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1], &[0; 8], &frame]));
+    put(&mut v, "vxlan", over_udp(4789, &[8, 0, 0, 0, 0, 0, 5, 0], &frame));
+    put(&mut v, "vxlan", over_udp(8472, &[0x88, 8, 0, 1, 0, 0, 5, 0], &frame));
+    put(&mut v, "geneve", over_udp(6081, &[2, 0, 0x65, 0x58, 0, 0, 5, 0, 1, 2, 3, 1, 9, 9, 9, 9], &frame));
+    put(&mut v, "geneve", over_udp(6081, &[0, 0, 8, 0, 0, 0, 5, 0], &ip));
+    put(&mut v, "ipip", outer(4, &ip));
+    put(&mut v, "ipip", six(4, &ip));
+    v
 }
 
 /// A decoder with its buffer; the buffer starts with some bytes, so that offsets are never accidentally right.

@@ -16,6 +16,7 @@ const fn is_link_protocol(t: u16) -> bool {
             | 0x2003 // Cisco DTP, as some captures show it
             | 0x6002 // DEC MOP
             | 0x8035 // RARP
+            | 0x809a // IEEE 802.15.4
             | 0x8137 // IPX
             | 0x8808 // pause frames
             | 0x8809 // LACP, OAM
@@ -56,9 +57,13 @@ impl Walk<'_> {
             0x8847 | 0x8848 => self.mpls(pos),
             0x8864 => self.pppoe(pos),
             0x8926 => self.tag("vntag", pos, 4),
-            // IEEE 802.1CB sequence tag, Cisco TrustSec metadata.
+            // IEEE 802.1CB sequence tag, Cisco TrustSec metadata, IEEE 802.1BR port extender tag.
             0xf1c1 => self.tag("rtag", pos, 4),
             0x8909 => self.tag("cmd", pos, 6),
+            0x893f => self.tag("etag", pos, 6),
+            // Frames in frames: the customer's behind a provider's service tag (IEEE 802.1ah), and Cisco FabricPath.
+            0x88e7 => (Next::Ethernet, pos + 4),
+            0x8903 => (Next::Ethernet, pos + 2),
             0x88e5 => self.macsec(pos),
             t if t < FIRST_ETHERTYPE => self.llc(t, pos),
             t if is_link_protocol(t) => self.link_protocol(pos),

@@ -27,3 +27,9 @@ pub use weirds::WeirdCount;
 mod build;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_wrapped;
+#[cfg(test)]
+mod tests_fragments;
+#[cfg(test)]
+mod tests_hostile;

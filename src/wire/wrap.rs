@@ -5,8 +5,8 @@ use super::read::{at, be16, be32, byte};
 use super::walk::{DONE, Next, Step, Walk};
 
 /// EtherTypes believed behind the two addresses of an Ethernet frame that only a guess says is one.
-const fn is_plausible_ethertype(t: u16) -> bool {
-    matches!(t, 0x0800 | 0x86dd | 0x0806 | 0x8100 | 0x88a8 | 0x8847 | 0x8848 | 0x8863 | 0x8864 | 0x88cc | 0x9000) || t < 0x0600
+const fn is_usual(t: u16) -> bool {
+    matches!(t, 0x0800 | 0x86dd | 0x0806 | 0x8100 | 0x88a8 | 0x8847 | 0x8848 | 0x8863 | 0x8864 | 0x88cc | 0x9000)
 }
 
 impl Walk<'_> {
@@ -27,12 +27,14 @@ impl Walk<'_> {
         } else {
             match byte(self.d, inner).map(|b| b >> 4) {
                 None => return self.stop("mpls", "mpls_payload_cut", inner),
-                // A control word (RFC 4385), unless the address bytes without it make better sense.
-                Some(0) if !self.is_plausible_ethernet(inner) || self.is_plausible_ethernet(inner + 4) => (Next::Ethernet, inner + 4),
-                _ if self.is_plausible_ethernet(inner) => (Next::Ethernet, inner),
                 // An associated channel (RFC 5586): OAM of the pseudowire itself.
-                Some(1) => return if self.unwrap_tunnel(Tunnel::Mpls, inner) { self.link_protocol(inner) } else { DONE },
-                _ => return self.stop("mpls", "mpls_payload_unknown", inner),
+                Some(1) if !self.is_usual_ethernet(inner) => {
+                    return if self.unwrap_tunnel(Tunnel::Mpls, inner) { self.link_protocol(inner) } else { DONE };
+                }
+                Some(nibble) => match self.pseudowire(nibble, inner) {
+                    Some(at) => (Next::Ethernet, at),
+                    None => return self.stop("mpls", "mpls_payload_unknown", inner),
+                },
             }
         };
         if self.unwrap_tunnel(Tunnel::Mpls, inner) { next } else { DONE }
@@ -50,8 +52,23 @@ impl Walk<'_> {
             _ => false,
         }
     }
-    fn is_plausible_ethernet(&self, pos: usize) -> bool {
-        be16(self.d, pos + 12).is_some_and(is_plausible_ethertype)
+    /// Where a pseudowire's Ethernet frame starts: behind a control word (RFC 4385), whose first nibble is 0, or at once. Many MAC addresses begin
+    /// with zeros too, so a usual EtherType in its place decides first.
+    fn pseudowire(&self, nibble: u8, pos: usize) -> Option<usize> {
+        let is_length = |at: usize| be16(self.d, at + 12).is_some_and(|t| t < 0x0600);
+        let may_be_word = nibble == 0;
+        if be32(self.d, pos) == Some(0) {
+            Some(pos + 4)
+        } else if self.is_usual_ethernet(pos) {
+            Some(pos)
+        } else if may_be_word && (self.is_usual_ethernet(pos + 4) || is_length(pos + 4) || !is_length(pos)) {
+            Some(pos + 4)
+        } else {
+            is_length(pos).then_some(pos)
+        }
+    }
+    fn is_usual_ethernet(&self, pos: usize) -> bool {
+        be16(self.d, pos + 12).is_some_and(is_usual)
     }
     /// PPPoE session stage.
     pub(super) fn pppoe(&mut self, pos: usize) -> Step {
