@@ -3,10 +3,12 @@
 
 mod fanout;
 mod finding;
+mod new_admin_edge;
 mod rdp_fanout;
 mod sessions;
 pub mod signature;
 mod smb_fanout;
+mod spread_path;
 #[cfg(test)]
 pub(crate) mod testing;
 
