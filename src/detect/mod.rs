@@ -5,6 +5,7 @@ mod fanout;
 mod finding;
 mod new_admin_edge;
 mod rdp_fanout;
+mod scan;
 mod sessions;
 pub mod signature;
 mod smb_fanout;
