@@ -2,6 +2,7 @@
 //! how unusual it is for such a responder to be visited; and the sum, judged together with confirming behaviour. Novelty alone never alarms.
 
 use super::sessions::{Session, Shares, admin_service};
+use super::signature::{Signature, SignatureError};
 use super::{Finding, Scene, Subject};
 use crate::base::{Addr, FiveTuple, Outcome, Service, Severity, Span, Timestamp};
 use crate::bounded::{BoundedMap, DistinctCounter};
@@ -30,6 +31,15 @@ pub(super) struct Measure {
     pub window: Span,
     /// That many responders within this time are no person's work.
     pub burst: Span,
+}
+
+impl Measure {
+    pub fn from_signature(s: &Signature) -> Result<Measure, SignatureError> {
+        let [targets, confirmed, plain, high, failures, window, burst] =
+            s.require_all(["targets", "confirmed", "plain", "high", "failures", "window", "burst"])?;
+        let (window, burst) = (Span::secs(window as u64), Span::secs(burst as u64));
+        Ok(Measure { targets: targets as usize, confirmed, plain, high, failures: failures as usize, window, burst })
+    }
 }
 
 /// One responder.

@@ -1,6 +1,7 @@
 //! One file per detector: [`Event`] in, [`Finding`] out. A detector sees `Event`, `Assets` and `Site`, nothing else.
 #![forbid(unsafe_code)]
 
+mod dark_contact;
 mod fanout;
 mod finding;
 mod new_admin_edge;
@@ -19,6 +20,7 @@ use crate::assets::Assets;
 use crate::base::{Addr, Outcome, Service, Timestamp};
 use crate::event::Event;
 use crate::site::Site;
+use signature::{Signature, SignatureError};
 
 /// What a detector may look at beside the event.
 #[derive(Clone, Copy)]
@@ -51,6 +53,19 @@ pub trait Detector: Send {
         (0, 0)
     }
 }
+
+/// How a detector is made from its signature.
+pub type Build = fn(&Signature) -> Result<Box<dyn Detector>, SignatureError>;
+
+/// Every detector, in the order in which they see an event. Adding one means one file and one line here (and its signature in `signature`).
+pub static DETECTORS: &[(&str, Build)] = &[
+    (scan::ID, scan::build),
+    (dark_contact::ID, dark_contact::build),
+    (smb_fanout::ID, smb_fanout::build),
+    (rdp_fanout::ID, rdp_fanout::build),
+    (new_admin_edge::ID, new_admin_edge::build),
+    (spread_path::ID, spread_path::build),
+];
 
 /// One step of a path as evidence, the same in every detector: `{ts, from, to, via, user, outcome}`. The incident's path is made of these.
 pub(crate) fn hop(ts: Timestamp, from: Addr, to: Addr, via: Service, user: Option<&str>, outcome: Outcome) -> serde_json::Value {

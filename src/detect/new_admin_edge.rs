@@ -3,6 +3,7 @@
 
 use super::fanout::{is_administrator, is_server, is_terminal};
 use super::sessions::{Change, Session, Sessions, admin_service};
+use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp};
 use crate::bounded::BoundedMap;
@@ -25,10 +26,17 @@ pub struct Tuning {
     high: f64,
 }
 
-impl Default for Tuning {
-    fn default() -> Tuning {
-        Tuning { known: Span::hours(24), chain: Span::hours(1), medium: 3.0, high: 5.0 }
+impl Tuning {
+    /// From the signature.
+    pub fn from_signature(s: &Signature) -> Result<Tuning, SignatureError> {
+        let [known, chain, medium, high] = s.require_all(["known", "chain", "medium", "high"])?;
+        Ok(Tuning { known: Span::secs(known as u64), chain: Span::secs(chain as u64), medium, high })
     }
+}
+
+/// For the registry.
+pub fn build(s: &Signature) -> Result<Box<dyn Detector>, SignatureError> {
+    Ok(Box::new(NewAdminEdge::new(Tuning::from_signature(s)?)))
 }
 
 /// The last session into a host.
@@ -175,7 +183,7 @@ mod tests {
     use super::*;
 
     fn stage(site: crate::site::Site) -> Stage {
-        Stage::new(site, Box::new(NewAdminEdge::new(Tuning::default())))
+        Stage::new(site, build(super::super::signature::Signatures::embedded().unwrap().require(ID).unwrap()).unwrap())
     }
 
     #[test]

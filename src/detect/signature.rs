@@ -14,7 +14,7 @@ macro_rules! embedded {
         &[$((concat!($id, ".toml"), include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/signatures/", $id, ".toml")))),*]
     };
 }
-const EMBEDDED: &[(&str, &str)] = embedded![];
+const EMBEDDED: &[(&str, &str)] = embedded!["dark-contact", "new-admin-edge", "rdp-fanout", "scan", "smb-fanout", "spread-path"];
 
 /// What is wrong with a signature, and where.
 pub type SignatureError = ConfigError;

@@ -3,8 +3,9 @@
 
 use super::fanout::{Fan, Measure, Target, is_server, is_terminal};
 use super::sessions::{Change, Sessions};
+use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene};
-use crate::base::{Addr, Outcome, Service, Span};
+use crate::base::{Addr, Outcome, Service};
 use crate::event::{Event, EventKind, Shape};
 
 /// Detector id.
@@ -16,10 +17,16 @@ pub struct Tuning {
     measure: Measure,
 }
 
-impl Default for Tuning {
-    fn default() -> Tuning {
-        Tuning { measure: Measure { targets: 3, confirmed: 3.0, plain: 5.0, high: 6.0, failures: 4, window: Span::hours(1), burst: Span::secs(60) } }
+impl Tuning {
+    /// From the signature.
+    pub fn from_signature(s: &Signature) -> Result<Tuning, SignatureError> {
+        Ok(Tuning { measure: Measure::from_signature(s)? })
     }
+}
+
+/// For the registry.
+pub fn build(s: &Signature) -> Result<Box<dyn Detector>, SignatureError> {
+    Ok(Box::new(SmbFanout::new(Tuning::from_signature(s)?)))
 }
 
 /// State.
@@ -78,7 +85,7 @@ mod tests {
     use crate::base::Severity;
 
     fn stage(site: crate::site::Site) -> Stage {
-        Stage::new(site, Box::new(SmbFanout::new(Tuning::default())))
+        Stage::new(site, build(super::super::signature::Signatures::embedded().unwrap().require(ID).unwrap()).unwrap())
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use super::fanout::{is_administrator, is_server, is_terminal};
 use super::sessions::{Session, Sessions, admin_service};
+use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, FiveTuple, Outcome, Service, Severity, Span, Timestamp};
 use crate::bounded::BoundedMap;
@@ -32,10 +33,17 @@ pub struct Tuning {
     high: f64,
 }
 
-impl Default for Tuning {
-    fn default() -> Tuning {
-        Tuning { after: Span::hours(1), habit: Span::hours(24), medium: 2.0, high: 4.0 }
+impl Tuning {
+    /// From the signature.
+    pub fn from_signature(s: &Signature) -> Result<Tuning, SignatureError> {
+        let [after, habit, medium, high] = s.require_all(["after", "habit", "medium", "high"])?;
+        Ok(Tuning { after: Span::secs(after as u64), habit: Span::secs(habit as u64), medium, high })
     }
+}
+
+/// For the registry.
+pub fn build(s: &Signature) -> Result<Box<dyn Detector>, SignatureError> {
+    Ok(Box::new(SpreadPath::new(Tuning::from_signature(s)?)))
 }
 
 /// One edge that was used.
@@ -285,7 +293,7 @@ mod tests {
     use super::*;
 
     fn stage(site: crate::site::Site) -> Stage {
-        Stage::new(site, Box::new(SpreadPath::new(Tuning::default())))
+        Stage::new(site, build(super::super::signature::Signatures::embedded().unwrap().require(ID).unwrap()).unwrap())
     }
 
     fn way(f: &Finding) -> Vec<(String, String)> {

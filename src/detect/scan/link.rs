@@ -1,6 +1,7 @@
 //! Sweeps below IP: one station asks by ARP (RFC 826) or neighbour solicitation (RFC 4861) for many addresses that nobody holds. Routers do that
 //! for others, with reason: they are left out.
 
+use super::super::signature::{Signature, SignatureError};
 use super::super::{Finding, Scene, Subject};
 use crate::base::{Addr, Mac, Service, Severity, Span, Timestamp};
 use crate::bounded::BoundedMap;
@@ -32,6 +33,13 @@ pub struct LinkTuning {
     pub targets: usize,
     /// Within this time.
     pub window: Span,
+}
+
+impl LinkTuning {
+    pub fn from_signature(s: &Signature) -> Result<LinkTuning, SignatureError> {
+        let [targets, window] = s.require_all(["arp", "arp_window"])?;
+        Ok(LinkTuning { targets: targets as usize, window: Span::secs(window as u64) })
+    }
 }
 
 /// All stations that ask.

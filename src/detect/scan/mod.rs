@@ -8,6 +8,7 @@ mod tests;
 mod walk;
 
 use super::fanout::is_administrator;
+use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp, proto};
 use crate::bounded::BoundedMap;
@@ -50,35 +51,41 @@ pub struct Tuning {
     link: LinkTuning,
 }
 
-impl Default for Tuning {
-    fn default() -> Tuning {
-        Tuning {
-            theta0: 0.8,
-            theta0_max: 0.97,
-            theta1: 0.2,
-            alpha: 1e-4,
-            beta: 0.999,
-            stealth: 4,
-            ack: 20,
-            udp: 16,
-            icmp: 12,
-            outward: 20,
-            outward_web: 100,
-            pause: Span::mins(10),
-            memory: Span::hours(24 * 30),
-            ports: PortTuning {
-                ports: 15,
-                ports_fast: 8,
-                fast: Span::secs(10),
-                ports_udp: 30,
-                ports_outward: 50,
-                protocols: 8,
-                share: 0.6,
-                pause: Span::hours(6),
-            },
-            link: LinkTuning { targets: 24, window: Span::mins(2) },
-        }
+impl Tuning {
+    /// From the signature.
+    pub fn from_signature(s: &Signature) -> Result<Tuning, SignatureError> {
+        let [theta0, theta0_max, theta1, alpha, beta] = s.require_all(["theta0", "theta0_max", "theta1", "alpha", "beta"])?;
+        let [stealth, ack, udp, icmp, outward, outward_web] =
+            s.require_all(["stealth", "ack", "udp", "icmp", "outward", "outward_web"])?.map(|n| n as u64);
+        let [pause, memory] = s.require_all(["pause", "memory"])?.map(|n| Span::secs(n as u64));
+        let (ports, link) = (PortTuning::from_signature(s)?, LinkTuning::from_signature(s)?);
+        // A walk needs two different probabilities strictly between 0 and 1, whatever a signature says.
+        let inner = |p: f64| p.clamp(1e-6, 1.0 - 1e-6);
+        let (theta0, theta1) = (inner(theta0), inner(theta1).min(inner(theta0) / 1.01));
+        let theta0_max = inner(theta0_max).max(theta0);
+        Ok(Tuning {
+            theta0,
+            theta0_max,
+            theta1,
+            alpha: inner(alpha),
+            beta: inner(beta),
+            stealth,
+            ack,
+            udp,
+            icmp,
+            outward,
+            outward_web,
+            pause,
+            memory,
+            ports,
+            link,
+        })
     }
+}
+
+/// For the registry.
+pub fn build(s: &Signature) -> Result<Box<dyn Detector>, SignatureError> {
+    Ok(Box::new(Scan::new(Tuning::from_signature(s)?)))
 }
 
 /// How a zone's first contacts ended, for the learned rate.

@@ -1,5 +1,6 @@
 //! Many ports (or IP protocols) of one host, most of them failing: a port scan. One story per originator, whatever the number of hosts it does it to.
 
+use super::super::signature::{Signature, SignatureError};
 use super::super::{Finding, Scene, Subject};
 use crate::base::{Addr, FiveTuple, Severity, Span, Timestamp};
 use crate::bounded::{BoundedMap, DistinctCounter};
@@ -25,6 +26,15 @@ pub struct PortTuning {
     pub share: f64,
     /// A pause this long begins anew.
     pub pause: Span,
+}
+
+impl PortTuning {
+    pub fn from_signature(s: &Signature) -> Result<PortTuning, SignatureError> {
+        let [ports, ports_fast, ports_udp, ports_outward, protocols] =
+            s.require_all(["ports", "ports_fast", "ports_udp", "ports_outward", "protocols"])?.map(|n| n as u64);
+        let [fast, pause] = s.require_all(["fast", "ports_pause"])?.map(|n| Span::secs(n as u64));
+        Ok(PortTuning { ports, ports_fast, fast, ports_udp, ports_outward, protocols, share: s.require("ports_share")?, pause })
+    }
 }
 
 /// One originator and one host.

@@ -3,7 +3,7 @@ use super::*;
 use crate::event::FlowInfo;
 
 fn stage(site: crate::site::Site) -> Stage {
-    Stage::new(site, Box::new(Scan::new(Tuning::default())))
+    Stage::new(site, build(super::super::signature::Signatures::embedded().unwrap().require(ID).unwrap()).unwrap())
 }
 
 fn lost(ts: f64, orig: &str, resp: String, port: u16) -> Event {
