@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::base::{Addr, Confidence, FiveTuple, Mac, Outcome, Service, Span, Timestamp, proto};
+pub use crate::flow::Shape;
 use crate::flow::{ConnState, History};
 use crate::protocols::Message;
 use crate::wire::{Tunnel, Vlans};
@@ -36,6 +37,17 @@ pub enum EventKind {
     Contact(Box<Contact>),
     /// Contacts of one source (or prefix of sources) beyond those that were listed one by one in this tick.
     Contacts(Box<Contacts>),
+    /// An ICMP error that quotes a packet of another flow (RFC 792, RFC 4443): amends the outcome of that flow's opening.
+    IcmpError {
+        /// The flow quoted; originator = sender of the quoted packet.
+        quoted: FiveTuple,
+        /// ICMP type.
+        kind: u8,
+        /// ICMP code.
+        code: u8,
+        /// Who sent the error.
+        by: Addr,
+    },
     /// A protocol message on a flow.
     Message {
         /// The flow.
@@ -100,29 +112,6 @@ pub struct FlowInfo {
     pub first_ts: Timestamp,
     /// First packet's number.
     pub first_packet: u64,
-}
-
-/// The kind of packet that opened a contact.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Shape {
-    /// TCP SYN.
-    Syn,
-    /// TCP FIN without a connection.
-    Fin,
-    /// TCP without any flag.
-    Null,
-    /// TCP FIN, PSH and URG.
-    Xmas,
-    /// TCP ACK (or other mid-stream packet) without a connection seen.
-    Midstream,
-    /// TCP SYN-ACK or RST first: the answer to something not seen (backscatter, one-way capture).
-    Backscatter,
-    /// UDP datagram.
-    Udp,
-    /// ICMP echo or other request.
-    Icmp,
-    /// SCTP, or another IP protocol.
-    Other,
 }
 
 /// How an opening ended. The originator is the flow's.

@@ -2,7 +2,15 @@
 #![forbid(unsafe_code)]
 
 mod community_id;
+mod copies;
+mod record;
+mod reorder;
 mod state;
+mod table;
 
 pub use community_id::community_id;
-pub use state::{ConnState, History};
+pub use copies::{Copies, Copy};
+pub use record::{Flow, Turn, bit};
+pub use reorder::{Piece, Reorder};
+pub use state::{ConnState, History, Shape};
+pub use table::FlowTable;

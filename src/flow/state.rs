@@ -61,30 +61,55 @@ impl fmt::Display for ConnState {
     }
 }
 
+/// The kind of packet that opened a contact.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Shape {
+    /// TCP SYN.
+    Syn,
+    /// TCP FIN without a connection.
+    Fin,
+    /// TCP without any flag.
+    Null,
+    /// TCP FIN, PSH and URG.
+    Xmas,
+    /// TCP ACK (or other mid-stream packet) without a connection seen.
+    Midstream,
+    /// TCP SYN-ACK or RST first: the answer to something not seen (backscatter, one-way capture).
+    Backscatter,
+    /// UDP datagram.
+    Udp,
+    /// ICMP echo or other request.
+    Icmp,
+    /// SCTP, or another IP protocol.
+    #[default]
+    Other,
+}
+
 /// Zeek's history string: upper case from the originator, lower case from the responder. Each letter stands once per direction here
-/// (first occurrence), which bounds it to sixteen letters.
+/// (its first occurrence); twelve letters at most.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct History {
-    letters: [u8; 16],
-    len: u8,
+    letters: [u8; 12],
 }
 
 impl History {
     /// Adds a letter unless it stands already or the string is full.
     #[inline]
     pub fn add(&mut self, letter: u8) {
-        let n = self.len as usize;
-        if self.letters.get(..n).is_some_and(|l| l.contains(&letter)) {
-            return;
-        }
-        if let Some(slot) = self.letters.get_mut(n) {
-            *slot = letter;
-            self.len += 1;
+        for slot in &mut self.letters {
+            if *slot == letter {
+                return;
+            }
+            if *slot == 0 {
+                *slot = letter;
+                return;
+            }
         }
     }
     /// The letters.
     pub fn as_str(&self) -> &str {
-        self.letters.get(..self.len as usize).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or("")
+        let n = self.letters.iter().position(|l| *l == 0).unwrap_or(self.letters.len());
+        self.letters.get(..n).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or("")
     }
     /// The same seen from the other end: case exchanged, with Zeek's `^` in front.
     pub fn flipped(&self) -> History {
@@ -100,5 +125,20 @@ impl History {
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn history_keeps_the_first_of_each_letter_in_order() {
+        let mut h = History::default();
+        for l in b"ShADaddDFaf" {
+            h.add(*l);
+        }
+        assert_eq!(h.as_str(), "ShADadFf");
+        assert_eq!(h.flipped().as_str(), "^sHadADfF");
     }
 }

@@ -1,0 +1,205 @@
+//! Which contacts of a tick are told one by one, and the summaries of the rest. The analyst's load grows with hosts, never with packets;
+//! nothing is lost from the counts.
+
+use crate::base::{mix64, Addr, Outcome};
+use crate::bounded::DistinctCounter;
+use crate::event::{Contacts, EventKind};
+use crate::flow::Flow;
+use std::collections::BTreeMap;
+
+/// Failed contacts of one source that are listed in a tick of a shard.
+const PER_SOURCE: u32 = 64;
+/// Failed contacts of all sources that are listed in a tick of a shard.
+const PER_TICK: u32 = 256;
+/// Sources, and prefixes of sources, that have a summary of their own in a tick of a shard.
+const SUMMARIES: usize = 64;
+/// Prefix that unlisted sources fall into: /24 for IPv4, /64 for IPv6.
+const fn prefix_bits(a: Addr) -> u8 {
+    if a.is_v4() { 120 } else { 64 }
+}
+
+#[derive(Debug)]
+struct Summary {
+    contacts: Contacts,
+    responders: DistinctCounter,
+    ports: DistinctCounter,
+}
+
+/// The book of one shard's current tick.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    listed: u32,
+    sources: BTreeMap<Addr, u32>,
+    summaries: BTreeMap<(u8, Addr), Summary>,
+    hosts: usize,
+    prefixes: usize,
+}
+
+impl Listing {
+    /// May this failed contact be listed?
+    pub(super) fn admit(&mut self, source: Addr) -> bool {
+        if self.listed >= PER_TICK {
+            return false;
+        }
+        let n = self.sources.entry(source).or_insert(0);
+        *n += 1;
+        let ok = *n <= PER_SOURCE;
+        self.listed += u32::from(ok);
+        ok
+    }
+    /// Counts an unlisted contact.
+    pub(super) fn count(&mut self, flow: &Flow, outcome: Outcome) {
+        let t = flow.tuple();
+        let key = self.place(t.orig);
+        let s = self.summaries.entry(key).or_insert_with(|| Summary {
+            contacts: Contacts {
+                source: key.1,
+                bits: key.0,
+                attempted: 0,
+                refused: 0,
+                packets: 0,
+                bytes: 0,
+                responders: 0,
+                ports: 0,
+                example: t,
+                mac: flow.mac[0],
+                vlan: flow.vlan[0],
+            },
+            responders: DistinctCounter::default(),
+            ports: DistinctCounter::default(),
+        });
+        match outcome {
+            Outcome::Refused => s.contacts.refused += 1,
+            _ => s.contacts.attempted += 1,
+        }
+        s.contacts.packets += u64::from(flow.packets[0]) + u64::from(flow.packets[1]);
+        s.contacts.bytes += flow.bytes[0] + flow.bytes[1];
+        s.responders.add(t.resp.0 as u64 ^ (t.resp.0 >> 64) as u64);
+        s.ports.add(u64::from(t.resp_port));
+    }
+    /// Under which summary a source falls: its own while there is room, then its prefix's, then one for all.
+    fn place(&mut self, a: Addr) -> (u8, Addr) {
+        let host = (128, a);
+        if self.summaries.contains_key(&host) {
+            return host;
+        }
+        if self.hosts < SUMMARIES {
+            self.hosts += 1;
+            return host;
+        }
+        let bits = prefix_bits(a);
+        let prefix = (bits, Addr(a.0 & (u128::MAX << (128 - u32::from(bits)))));
+        if self.summaries.contains_key(&prefix) {
+            return prefix;
+        }
+        if self.prefixes < SUMMARIES {
+            self.prefixes += 1;
+            return prefix;
+        }
+        (0, Addr::NONE)
+    }
+    /// The tick ends: hands out the summaries, in a fixed order, and begins anew.
+    pub(super) fn close(&mut self, mut out: impl FnMut(EventKind)) {
+        if self.listed == 0 && self.summaries.is_empty() {
+            return;
+        }
+        self.listed = 0;
+        self.hosts = 0;
+        self.prefixes = 0;
+        self.sources.clear();
+        for (_, mut s) in std::mem::take(&mut self.summaries) {
+            s.contacts.responders = s.responders.count();
+            s.contacts.ports = s.ports.count();
+            out(EventKind::Contacts(Box::new(s.contacts)));
+        }
+    }
+}
+
+/// Link-layer events and sightings told in a tick of a shard: a ring of what was told lately, and a cap.
+#[derive(Debug)]
+pub(super) struct Lately {
+    told: Vec<(u64, u64)>,
+    in_tick: u32,
+}
+
+/// Most link events (sightings, ARP, neighbour discovery, ICMP errors) a shard tells in one tick.
+const LINK_PER_TICK: u32 = 192;
+
+impl Default for Lately {
+    fn default() -> Self {
+        Lately { told: vec![(0, 0); 1024], in_tick: 0 }
+    }
+}
+
+/// Whether to tell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Tell {
+    /// Yes.
+    Now,
+    /// It was told already.
+    Known,
+    /// The tick's cap is reached: count it.
+    Full,
+}
+
+impl Lately {
+    /// Tell this thing unless it was told in the same `period` of time.
+    #[inline]
+    pub(super) fn admit(&mut self, key: u64, period: u64) -> Tell {
+        let n = self.told.len();
+        let Some(slot) = self.told.get_mut(mix64(key) as usize % n) else { return Tell::Full };
+        if *slot == (key, period) {
+            return Tell::Known;
+        }
+        if self.in_tick >= LINK_PER_TICK {
+            return Tell::Full;
+        }
+        self.in_tick += 1;
+        *slot = (key, period);
+        Tell::Now
+    }
+    /// Tell a thing that is news each time, within the cap.
+    pub(super) fn admit_any(&mut self) -> bool {
+        self.in_tick += 1;
+        self.in_tick <= LINK_PER_TICK
+    }
+    /// The tick ends.
+    pub(super) fn close(&mut self) {
+        self.in_tick = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::FlowKey;
+
+    #[test]
+    fn a_flood_is_summarised_and_exactly_counted() {
+        let mut l = Listing::default();
+        let (mut listed, mut told) = (0u64, Vec::new());
+        for i in 0..10_000u32 {
+            let (key, a_first) = FlowKey::new(Addr::v4(0x0a00_0000 + i * 300), Addr::v4(0xc0a8_0001), 1000, 80, 6);
+            let mut f = Flow { key, packets: [1, 0], bytes: [40, 0], ..Flow::default() };
+            f.set(crate::flow::bit::A_IS_ORIG, a_first);
+            if l.admit(f.tuple().orig) {
+                listed += 1;
+            } else {
+                l.count(&f, Outcome::Attempted);
+            }
+        }
+        l.close(|e| told.push(e));
+        let sum: u64 = told.iter().map(|e| if let EventKind::Contacts(c) = e { c.attempted } else { 0 }).sum();
+        assert_eq!(listed + sum, 10_000);
+        assert_eq!(listed, 256);
+        assert!(told.len() <= 129, "{}", told.len());
+    }
+
+    #[test]
+    fn one_source_is_capped_alone() {
+        let mut l = Listing::default();
+        let n = (0..1000).filter(|_| l.admit(Addr::v4(5))).count();
+        assert_eq!(n, 64);
+        assert!(l.admit(Addr::v4(6)));
+    }
+}

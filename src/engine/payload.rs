@@ -1,0 +1,262 @@
+//! From packets to messages: recognises what a flow speaks and drives its reader, within a budget per shard.
+
+use crate::base::{proto, Service, Timestamp};
+use crate::flow::{bit, Flow, Piece, Reorder};
+use crate::protocols::{Message, Probe, Reader, Side, StreamParser, Verdict, PROTOCOLS};
+use crate::wire::Packet;
+
+/// Bytes kept of each direction while a flow is not recognised yet.
+const EARLY: usize = 4096;
+/// Payloads looked at before a flow counts as unknown.
+const PROBES: u8 = 6;
+/// Bytes that all readers of one shard may hold (64 shards: 256 MiB in all).
+const BUDGET: usize = 4 << 20;
+/// Streams one shard reads at a time (64 shards: 262,144 in all).
+const STREAMS: usize = 4096;
+/// Marks [`Flow::reader`] as the index of a datagram protocol.
+const DATAGRAM: u32 = 1 << 31;
+
+/// A TCP flow whose payload is wanted.
+struct Stream {
+    parser: Option<Box<dyn StreamParser>>,
+    order: [Reorder; 2],
+    early: [Vec<u8>; 2],
+    held: usize,
+}
+
+/// All readers of one shard.
+#[derive(Default)]
+pub(super) struct Readers {
+    streams: Vec<Option<Box<Stream>>>,
+    free: Vec<u32>,
+    held: usize,
+    /// Flows given up because the shard's budget was spent.
+    pub(super) given_up: u64,
+}
+
+/// What reading a payload found out.
+pub(super) struct Found<'a> {
+    /// Messages of the originator (`true`) and responder, in order.
+    pub(super) messages: &'a mut Vec<(bool, Message)>,
+    /// Scratch for parsers.
+    pub(super) scratch: &'a mut Vec<Message>,
+}
+
+fn side(n: usize) -> Side {
+    if n == 0 { Side::Orig } else { Side::Resp }
+}
+
+fn probe<'a>(flow: &Flow, payload: &'a [u8], from: usize, ts: Timestamp) -> Probe<'a> {
+    let t = flow.tuple();
+    Probe { payload, from: side(from), orig_port: t.orig_port, resp_port: t.resp_port, ts }
+}
+
+/// Asks all protocols of the transport; `Some(n)` is certain, `Err(())` means none can be it.
+fn recognise(flow: &Flow, p: &Probe<'_>) -> Result<Option<usize>, ()> {
+    let stream = flow.key.proto == proto::TCP;
+    let mut open = false;
+    for (n, protocol) in PROTOCOLS.iter().enumerate() {
+        if matches!(protocol.reader, Reader::Stream(_)) != stream {
+            continue;
+        }
+        match (protocol.probe)(p) {
+            Verdict::Certain => return Ok(Some(n)),
+            Verdict::Unsure => open = true,
+            Verdict::NotForUs => {}
+        }
+    }
+    if open { Ok(None) } else { Err(()) }
+}
+
+impl Readers {
+    /// Does this flow still want its payload (or, with a stream, its acknowledgements)?
+    #[inline]
+    pub(super) fn wants(flow: &Flow, p: &Packet) -> bool {
+        if flow.key.proto == proto::TCP { !flow.has(bit::DEAF) && (p.payload_len > 0 || flow.reader != 0) } else { !flow.has(bit::DEAF) && p.payload_len > 0 }
+    }
+    /// Reads one packet of a flow that wants it.
+    pub(super) fn read(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8], found: &mut Found<'_>) {
+        match flow.key.proto {
+            proto::TCP => self.segment(flow, from, p, payload, found),
+            proto::UDP => Self::datagram(flow, from, p, payload, found),
+            _ => flow.bits |= bit::DEAF,
+        }
+    }
+    fn datagram(flow: &mut Flow, from: usize, p: &Packet, payload: &[u8], found: &mut Found<'_>) {
+        let view = probe(flow, payload, from, p.ts);
+        if flow.reader == 0 {
+            flow.probes += 1;
+            match recognise(flow, &view) {
+                Ok(Some(n)) => {
+                    flow.reader = DATAGRAM | n as u32;
+                    flow.bits |= bit::RECOGNISED;
+                    flow.service = PROTOCOLS.get(n).map_or(Service::Unknown, |q| q.service);
+                }
+                Err(()) if flow.probes >= 2 => flow.bits |= bit::DEAF,
+                _ if flow.probes >= PROBES => flow.bits |= bit::DEAF,
+                _ => {}
+            }
+        }
+        if flow.reader & DATAGRAM == 0 {
+            return;
+        }
+        if let Some(Reader::Datagram(parse)) = PROTOCOLS.get((flow.reader & !DATAGRAM) as usize).map(|q| q.reader) {
+            parse(&view, found.scratch);
+            found.messages.extend(found.scratch.drain(..).map(|m| (from == 0, m)));
+        }
+    }
+    fn segment(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8], found: &mut Found<'_>) {
+        if flow.reader == 0 && !self.open(flow, from, p, payload) {
+            return;
+        }
+        let Some(mut stream) = self.streams.get_mut((flow.reader - 1) as usize).and_then(Option::take) else { return };
+        self.held = self.held.saturating_sub(stream.held);
+        let mut keep = stream.take_in(flow, from, p, payload, found);
+        stream.held = stream.weight();
+        self.held += stream.held;
+        if keep && self.held > BUDGET {
+            self.given_up += 1;
+            keep = false;
+        }
+        self.settle(flow, keep.then_some(stream));
+    }
+    /// A first payload: begins a stream unless no protocol can be it.
+    fn open(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8]) -> bool {
+        let verdict = recognise(flow, &probe(flow, payload, from, p.ts));
+        flow.probes += 1;
+        if verdict.is_err() {
+            if flow.probes >= 2 {
+                flow.bits |= bit::DEAF;
+            }
+            return false;
+        }
+        if self.streams.len() - self.free.len() >= STREAMS || self.held > BUDGET {
+            self.given_up += 1;
+            flow.bits |= bit::DEAF;
+            return false;
+        }
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.streams.push(None);
+            (self.streams.len() - 1) as u32
+        });
+        let mut stream = Stream { parser: None, order: Default::default(), early: Default::default(), held: 0 };
+        if let Ok(Some(n)) = verdict {
+            stream.start(flow, n);
+        }
+        if let Some(o) = stream.order.get_mut(from) {
+            o.begin(p.seq);
+        }
+        if let Some(slot) = self.streams.get_mut(at as usize) {
+            *slot = Some(Box::new(stream));
+        }
+        flow.reader = at + 1;
+        true
+    }
+    fn settle(&mut self, flow: &mut Flow, stream: Option<Box<Stream>>) {
+        let at = flow.reader - 1;
+        if stream.is_none() {
+            flow.bits |= bit::DEAF;
+            flow.reader = 0;
+            self.free.push(at);
+        }
+        if let Some(slot) = self.streams.get_mut(at as usize) {
+            if stream.is_none() {
+                // its bytes no longer count
+                self.held = self.held.min(BUDGET);
+            }
+            *slot = stream;
+        }
+    }
+    /// The flow ends: its reader is freed.
+    pub(super) fn close(&mut self, flow: &Flow) {
+        if flow.reader == 0 || flow.reader & DATAGRAM != 0 {
+            return;
+        }
+        let at = flow.reader - 1;
+        if let Some(s) = self.streams.get_mut(at as usize).and_then(Option::take) {
+            self.held = self.held.saturating_sub(s.held);
+            self.free.push(at);
+        }
+    }
+    /// Streams being read and bytes held.
+    pub(super) fn load(&self) -> (usize, usize) {
+        (self.streams.len() - self.free.len(), self.held)
+    }
+}
+
+impl Stream {
+    fn start(&mut self, flow: &mut Flow, n: usize) {
+        let Some(protocol) = PROTOCOLS.get(n) else { return };
+        if let Reader::Stream(make) = protocol.reader {
+            self.parser = Some(make());
+            flow.service = protocol.service;
+            flow.bits |= bit::RECOGNISED;
+        }
+    }
+    fn weight(&self) -> usize {
+        let order: usize = self.order.iter().map(Reorder::held).sum();
+        let early: usize = self.early.iter().map(Vec::len).sum();
+        size_of::<Stream>() + order + early + self.parser.as_ref().map_or(0, |p| p.held())
+    }
+    /// One segment and its acknowledgement; false when nothing more is wanted.
+    fn take_in(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8], found: &mut Found<'_>) -> bool {
+        let mut order = std::mem::take(&mut self.order);
+        let mut alive = true;
+        if p.tcp_flags & crate::wire::tcp::ACK != 0
+            && let Some(other) = order.get_mut(1 - from)
+        {
+            other.acknowledged(p.ack, &mut |piece| alive = alive && self.piece(flow, 1 - from, p.ts, piece, found));
+        }
+        if p.wire_payload_len > 0
+            && let Some(mine) = order.get_mut(from)
+        {
+            mine.segment(p.seq, payload, p.wire_payload_len, &mut |piece| alive = alive && self.piece(flow, from, p.ts, piece, found));
+        }
+        self.order = order;
+        alive && !self.parser.as_ref().is_some_and(|p| p.done())
+    }
+    /// The next bytes, or a gap, of one direction.
+    fn piece(&mut self, flow: &mut Flow, from: usize, ts: Timestamp, piece: Piece<'_>, found: &mut Found<'_>) -> bool {
+        if self.parser.is_none() {
+            return match piece {
+                Piece::Data(bytes) => self.learn(flow, from, ts, bytes, found),
+                Piece::Gap(_) => {
+                    if let Some(e) = self.early.get_mut(from) {
+                        e.clear();
+                    }
+                    true
+                }
+            };
+        }
+        if let Some(parser) = self.parser.as_mut() {
+            match piece {
+                Piece::Data(bytes) => parser.data(side(from), ts, bytes, found.scratch),
+                Piece::Gap(n) => parser.gap(side(from), u64::from(n)),
+            }
+            found.messages.extend(found.scratch.drain(..).map(|m| (from == 0, m)));
+            return !parser.done();
+        }
+        true
+    }
+    /// Not recognised yet: asks again with all the direction has sent so far.
+    fn learn(&mut self, flow: &mut Flow, from: usize, ts: Timestamp, bytes: &[u8], found: &mut Found<'_>) -> bool {
+        let Some(early) = self.early.get_mut(from) else { return false };
+        let room = EARLY.saturating_sub(early.len());
+        early.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or(&[]));
+        let whole = room >= bytes.len();
+        let verdict = recognise(flow, &probe(flow, early, from, ts));
+        flow.probes = flow.probes.saturating_add(1);
+        match verdict {
+            Ok(Some(n)) => {
+                self.start(flow, n);
+                let early = std::mem::take(&mut self.early);
+                for (who, bytes) in early.iter().enumerate().filter(|e| !e.1.is_empty()) {
+                    self.piece(flow, who, ts, Piece::Data(bytes), found);
+                }
+                true
+            }
+            Ok(None) => whole && flow.probes < PROBES,
+            Err(()) => flow.probes < 2 || self.early.iter().any(Vec::is_empty) && flow.probes < PROBES,
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! One of the 64 virtual shards: all flows between the pairs of addresses that fall into it. Everything here is decided by what the shard
+//! itself saw, so the number of workers changes nothing.
+
+use super::listing::{Lately, Listing, Tell};
+use super::payload::{Found, Readers};
+use crate::base::{mix64, proto, Addr, FiveTuple, Mac, Outcome, Timestamp};
+use crate::bounded::TimerWheel;
+use crate::event::{Contact, Coverage, Event, EventKind, FlowInfo, FlowRecord, Sighting};
+use crate::flow::{bit, Copies, Copy, Flow, FlowTable};
+use crate::protocols::{arp, nd, Message};
+use crate::wire::{flag, tcp, Kind, Packet, Weird};
+use std::collections::BTreeMap;
+
+/// Payload bytes in one direction after which a remote-administration flow is told as grown: a logon and a first screen are past, an
+/// inventory's few calls are not.
+const GROWN: u64 = 16 * 1024;
+/// Longest time between two looks at a flow, in seconds.
+const LOOK: u64 = 30;
+/// Different weird names of protocols kept per shard.
+const WEIRDS: usize = 256;
+
+/// Odd input by (layer, name): how often, and the first.
+pub(super) type Weirds = BTreeMap<(&'static str, &'static str), (Weird, u64)>;
+
+/// State and pending events of one shard.
+pub(super) struct Shard {
+    table: FlowTable,
+    wheel: TimerWheel,
+    copies: Copies,
+    lately: Lately,
+    listing: Listing,
+    readers: Readers,
+    /// Hashes of (address, port) that answered: the service ledger of this shard's pairs.
+    offers: Vec<u32>,
+    cursor: u32,
+    found: Vec<(bool, Message)>,
+    scratch: Vec<Message>,
+    due: Vec<(u32, bool)>,
+    /// Events since the last tick, in order.
+    pub(super) events: Vec<Event>,
+    /// Counts since the run began.
+    pub(super) coverage: Coverage,
+    /// Flows begun.
+    pub(super) flows: u64,
+    /// Odd input of protocols.
+    pub(super) weirds: Weirds,
+}
+
+impl Shard {
+    pub(super) fn new(max_flows: usize) -> Shard {
+        Shard {
+            table: FlowTable::new(max_flows),
+            wheel: TimerWheel::new(1024),
+            copies: Copies::default(),
+            lately: Lately::default(),
+            listing: Listing::default(),
+            readers: Readers::default(),
+            offers: vec![0; 1024],
+            cursor: 0,
+            found: Vec::new(),
+            scratch: Vec::new(),
+            due: Vec::new(),
+            events: Vec::new(),
+            coverage: Coverage::default(),
+            flows: 0,
+            weirds: Weirds::new(),
+        }
+    }
+    /// One packet of this shard. `buf` is its block's buffer.
+    pub(super) fn packet(&mut self, p: &Packet, buf: &[u8]) {
+        let macs = if p.has(flag::MAC) { buf.get(p.l2 as usize..).unwrap_or(&[]) } else { &[] };
+        let copy = match p.kind {
+            Kind::Tcp | Kind::Udp | Kind::Icmp4 | Kind::Icmp6 | Kind::Sctp | Kind::Ip => self.copies.judge(p, macs, ends(p, buf)),
+            _ => Copy::First,
+        };
+        let (to, from) = (Mac::read(macs).unwrap_or_default(), macs.get(6..).and_then(Mac::read).unwrap_or_default());
+        if from.is_device() {
+            self.sight(p, from, to, copy == Copy::Routed);
+        }
+        match copy {
+            Copy::Routed | Copy::Exact => {
+                self.coverage.duplicates += 1;
+                return;
+            }
+            Copy::Double => self.coverage.doubles_kept += 1,
+            Copy::First => {}
+        }
+        match p.kind {
+            Kind::Arp => self.link(p, from, arp::parse(buf.get(p.l3 as usize..).unwrap_or(&[])).map(Message::Arp)),
+            Kind::Icmp6 if matches!(p.sport, 133..=137) => {
+                let start = p.payload as usize;
+                let icmp = buf.get(start..start + p.payload_len as usize).unwrap_or(&[]);
+                self.link(p, from, nd::parse(p.src, icmp).map(Message::Nd));
+            }
+            Kind::Icmp4 if matches!(p.sport, 3 | 4 | 5 | 11 | 12) => self.icmp_error(p, buf),
+            Kind::Icmp6 if matches!(p.sport, 1..=4) => self.icmp_error(p, buf),
+            Kind::Tcp | Kind::Udp | Kind::Icmp4 | Kind::Icmp6 | Kind::Sctp | Kind::Ip => self.flow(p, buf, from, to),
+            Kind::Fragment | Kind::Link | Kind::Other => {}
+        }
+    }
+    fn emit(&mut self, ts: Timestamp, packet: u64, kind: EventKind) {
+        self.events.push(Event { ts, packet, kind });
+    }
+    /// Tells that a device was seen: once a minute per (MAC, VLAN, address).
+    fn sight(&mut self, p: &Packet, mac: Mac, to: Mac, forwarded: bool) {
+        let has_addr = !p.has(flag::OUTER_MAC) && !matches!(p.kind, Kind::Arp | Kind::Link | Kind::Other) && !p.src.is_unspecified() && p.src != Addr::NONE;
+        let addr = has_addr.then_some(p.src);
+        let key = mix64(mac.to_u64() << 16 ^ u64::from(p.vlan.0[0])) ^ addr.map_or(0, |a| mix64(a.0 as u64 ^ (a.0 >> 64) as u64)) ^ u64::from(forwarded);
+        match self.lately.admit(key, p.ts.0 / 60_000_000_000 + 1) {
+            Tell::Known => {}
+            Tell::Full => self.coverage.unlisted_link += 1,
+            Tell::Now => self.emit(p.ts, p.number, EventKind::Sighting(Sighting { mac, to, vlan: p.vlan, addr, ttl: p.ttl, forwarded, iface: p.iface })),
+        }
+    }
+    fn link(&mut self, p: &Packet, mac: Mac, message: Option<Message>) {
+        let Some(message) = message else {
+            let (layer, name) = if p.kind == Kind::Arp { ("arp", "arp_unreadable") } else { ("icmp6", "nd_unreadable") };
+            return self.weird(p, layer, name, p.l3.saturating_sub(p.frame));
+        };
+        if self.lately.admit_any() {
+            self.emit(p.ts, p.number, EventKind::Link { mac, vlan: p.vlan, message });
+        } else {
+            self.coverage.unlisted_link += 1;
+        }
+    }
+    fn weird(&mut self, p: &Packet, layer: &'static str, name: &'static str, offset: u32) {
+        let full = self.weirds.len() >= WEIRDS;
+        match self.weirds.get_mut(&(layer, name)) {
+            Some(w) => w.1 += 1,
+            None if full => {}
+            None => drop(self.weirds.insert((layer, name), (Weird { ts: p.ts, number: p.number, name, layer, offset }, 1))),
+        }
+    }
+    /// An ICMP error quotes the packet it is about (RFC 792; RFC 4443, 2.4).
+    fn icmp_error(&mut self, p: &Packet, buf: &[u8]) {
+        let start = p.payload as usize;
+        let icmp = buf.get(start..start + p.payload_len as usize).unwrap_or(&[]);
+        let Some(quoted) = icmp.get(8..).and_then(quoted) else { return };
+        if self.lately.admit_any() {
+            self.emit(p.ts, p.number, EventKind::IcmpError { quoted, kind: p.sport as u8, code: p.dport as u8, by: p.src });
+        } else {
+            self.coverage.unlisted_link += 1;
+        }
+    }
+    fn flow(&mut self, p: &Packet, buf: &[u8], from: Mac, to: Mac) {
+        let (key, src_is_a) = p.key();
+        let found = match self.table.find(p.hash, &key) {
+            Some(at) if self.reopens(at, src_is_a, p) => {
+                self.end(at, p.ts, false);
+                None
+            }
+            other => other,
+        };
+        let at = match found {
+            Some(at) => at,
+            None => match self.begin(key, src_is_a, p, to) {
+                Some(at) => at,
+                None => return,
+            },
+        };
+        let Some(flow) = self.table.get_mut(at) else { return };
+        let turn = flow.update(src_is_a, p, from);
+        let mut told = false;
+        if !flow.has(bit::TOLD)
+            && let Some(outcome) = flow.outcome()
+        {
+            told = self.tell(at, outcome, p.ts, p.number);
+        }
+        let Some(flow) = self.table.get_mut(at) else { return };
+        if told && flow.confidence >= crate::base::Confidence::Port {
+            let t = flow.tuple();
+            offer(&mut self.offers, t.resp, t.resp_port);
+        }
+        if p.payload_len > 0 {
+            self.coverage.tcp_bytes += if p.proto == proto::TCP && !turn.old { u64::from(p.payload_len) } else { 0 };
+        }
+        if Readers::wants(flow, p) {
+            self.read(at, turn.side, p, buf);
+        }
+        self.grown(at, p);
+    }
+    /// A SYN on a flow that is over: the ports are used again.
+    fn reopens(&self, at: u32, src_is_a: bool, p: &Packet) -> bool {
+        p.proto == proto::TCP
+            && p.tcp_flags & (tcp::SYN | tcp::ACK) == tcp::SYN
+            && self.table.get(at).is_some_and(|f| f.is_closed() || f.side(src_is_a) == 1 && !f.has(bit::SYN | bit::SYN_ACK))
+    }
+    fn begin(&mut self, key: crate::base::FlowKey, src_is_a: bool, p: &Packet, to: Mac) -> Option<u32> {
+        if self.table.is_full() {
+            let victim = self.table.victim(&mut self.cursor, 8, rank)?;
+            self.end(victim, p.ts, true);
+            self.coverage.evicted_flows += 1;
+        }
+        let known = (offered(&self.offers, key.a, key.a_port), offered(&self.offers, key.b, key.b_port));
+        let mut flow = Flow::begin(key, src_is_a, p, known);
+        flow.note_group(p, to);
+        let at = self.table.insert(p.hash, flow)?;
+        self.flows += 1;
+        self.wheel.arm(at, (p.ts + Flow::ATTEMPT).secs() + 1);
+        Some(at)
+    }
+    /// Tells the outcome of an opening; true if it was an answer.
+    fn tell(&mut self, at: u32, outcome: Outcome, ts: Timestamp, packet: u64) -> bool {
+        let Some(flow) = self.table.get_mut(at) else { return false };
+        flow.bits |= bit::TOLD;
+        let answered = outcome == Outcome::Answered;
+        if flow.has(bit::GROUP) && !answered {
+            flow.bits |= bit::LISTED;
+            return false;
+        }
+        if answered || self.listing.admit(flow.tuple().orig) {
+            flow.bits |= bit::LISTED;
+            let contact = Contact { flow: info(flow), outcome, shape: flow.shape, icmp: None, tries: flow.packets[0] };
+            self.emit(ts, packet, EventKind::Contact(Box::new(contact)));
+        } else {
+            self.listing.count(flow, outcome);
+            self.coverage.unlisted_flows += 1;
+        }
+        answered
+    }
+    fn read(&mut self, at: u32, side: usize, p: &Packet, buf: &[u8]) {
+        let start = p.payload as usize;
+        let payload = buf.get(start..start + p.payload_len as usize).unwrap_or(&[]);
+        let Some(flow) = self.table.get_mut(at) else { return };
+        self.readers.read(flow, side, p, payload, &mut Found { messages: &mut self.found, scratch: &mut self.scratch });
+        if self.found.is_empty() {
+            return;
+        }
+        let (flow_info, layer) = (info(flow), flow.service.word());
+        let mut found = std::mem::take(&mut self.found);
+        for (from_orig, message) in found.drain(..) {
+            match message {
+                Message::Weird(name, offset) => self.weird(p, layer, name, offset),
+                message => self.emit(p.ts, p.number, EventKind::Message { flow: Box::new(flow_info), from_orig, message }),
+            }
+        }
+        self.found = found;
+    }
+    fn grown(&mut self, at: u32, p: &Packet) {
+        let Some(flow) = self.table.get_mut(at) else { return };
+        if flow.bits & (bit::GROWN | bit::TOLD) == bit::TOLD && flow.service.is_remote_admin() && flow.payload.iter().any(|b| *b >= GROWN) {
+            flow.bits |= bit::GROWN;
+            let r = record(flow, false);
+            self.emit(p.ts, p.number, EventKind::FlowGrown(Box::new(r)));
+        }
+    }
+    /// The end of a tick: expiry on whole seconds, then the summaries.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        if now.subsec_nanos() == 0 {
+            self.expire(now);
+        }
+        let events = &mut self.events;
+        self.listing.close(|kind| events.push(Event { ts: now, packet: 0, kind }));
+        self.lately.close();
+        self.coverage.unparsed_flows = self.readers.given_up;
+    }
+    fn expire(&mut self, now: Timestamp) {
+        let mut due = std::mem::take(&mut self.due);
+        let table = &self.table;
+        self.wheel.turn(now.secs(), |at| {
+            let flow = table.get(at)?;
+            if now.since(flow.last_ts) >= flow.timeout() {
+                due.push((at, true));
+                return None;
+            }
+            let age = now.since(flow.first_ts);
+            if !flow.has(bit::TOLD) && age >= Flow::ATTEMPT || age.0 / 600_000_000_000 > 0 && age.0 % 600_000_000_000 < LOOK * 1_000_000_000 {
+                due.push((at, false));
+            }
+            Some((flow.last_ts + flow.timeout()).secs().saturating_add(1).min(now.secs() + LOOK))
+        });
+        for (at, over) in due.drain(..) {
+            if over {
+                self.end(at, now, false);
+            } else {
+                self.look(at, now);
+            }
+        }
+        self.due = due;
+    }
+    /// A flow that goes on: tells an attempt that got no answer, or that a long flow is alive.
+    fn look(&mut self, at: u32, now: Timestamp) {
+        let Some(flow) = self.table.get(at) else { return };
+        if !flow.has(bit::TOLD) {
+            let (outcome, first) = (flow.outcome().unwrap_or(Outcome::Attempted), flow.first_packet);
+            self.tell(at, outcome, now, first);
+        } else if flow.has(bit::LISTED) && now.since(flow.last_ts) < crate::base::Span::mins(10) {
+            let r = record(flow, false);
+            self.emit(now, r.last_packet, EventKind::FlowAlive(Box::new(r)));
+        }
+    }
+    /// Ends a flow: tells its outcome if that is still open, and its counts if it was listed or more than one packet.
+    fn end(&mut self, at: u32, now: Timestamp, evicted: bool) {
+        let Some(flow) = self.table.get(at) else { return };
+        if !flow.has(bit::TOLD) {
+            let (outcome, first) = (flow.outcome().unwrap_or(Outcome::Attempted), flow.first_packet);
+            self.tell(at, outcome, now, first);
+        }
+        let Some(flow) = self.table.remove(at) else { return };
+        self.readers.close(&flow);
+        self.coverage.missed_bytes += u64::from(flow.missed[0]) + u64::from(flow.missed[1]);
+        self.coverage.one_way_flows += u64::from(flow.is_one_way());
+        if flow.has(bit::LISTED) || flow.packets[0] + flow.packets[1] > 1 {
+            let r = record(&flow, evicted);
+            self.emit(now, r.last_packet, EventKind::Flow(Box::new(r)));
+        }
+    }
+    /// The run is over: ends all flows.
+    pub(super) fn finish(&mut self, now: Timestamp) {
+        for at in self.table.numbers() {
+            self.end(at, now, false);
+        }
+        self.tick(now);
+    }
+    /// Live flows, memory of the table, streams being read, bytes they hold.
+    pub(super) fn load(&self) -> (usize, usize, usize, usize) {
+        let (streams, held) = self.readers.load();
+        (self.table.len(), self.table.memory(), streams, held)
+    }
+}
+
+/// What may best be given up when the table is full: an opening without an answer, then what is closed, then small flows; last what speaks a
+/// remote-administration protocol.
+fn rank(f: &Flow) -> u32 {
+    let answered = f.packets[1] > 0 || f.has(bit::ONE_WAY);
+    match (answered, f.is_closed(), f.service.is_remote_admin()) {
+        (false, ..) => 0,
+        (true, true, _) => 1,
+        (true, false, false) => 2 + u32::from(f.bytes[0] + f.bytes[1] > 4096),
+        (true, false, true) => 4,
+    }
+}
+
+fn offer_slot(a: Addr, port: u16) -> (usize, u32) {
+    let h = mix64(a.0 as u64 ^ (a.0 >> 64) as u64 ^ u64::from(port) << 40);
+    ((h >> 32) as usize % 1024, h as u32 | 1)
+}
+
+fn offer(offers: &mut [u32], a: Addr, port: u16) {
+    let (at, tag) = offer_slot(a, port);
+    if let Some(slot) = offers.get_mut(at) {
+        *slot = tag;
+    }
+}
+
+fn offered(offers: &[u32], a: Addr, port: u16) -> bool {
+    let (at, tag) = offer_slot(a, port);
+    offers.get(at) == Some(&tag)
+}
+
+fn ends(p: &Packet, buf: &[u8]) -> (u64, u64) {
+    let start = p.payload as usize;
+    let payload = buf.get(start..start + p.payload_len as usize).unwrap_or(&[]);
+    let first = payload.first_chunk::<8>().map_or(payload.len() as u64, |c| u64::from_le_bytes(*c));
+    let last = payload.last_chunk::<8>().map_or(0, |c| u64::from_le_bytes(*c));
+    (first, last)
+}
+
+/// The five-tuple of a quoted IP header and the first eight bytes behind it.
+fn quoted(b: &[u8]) -> Option<FiveTuple> {
+    let first = *b.first()?;
+    let (orig, resp, proto, rest) = if first >> 4 == 4 {
+        let h = b.first_chunk::<20>()?;
+        let ihl = usize::from(first & 15) * 4;
+        (Addr::v4(u32::from_be_bytes([h[12], h[13], h[14], h[15]])), Addr::v4(u32::from_be_bytes([h[16], h[17], h[18], h[19]])), h[9], b.get(ihl..)?)
+    } else {
+        let h = b.first_chunk::<40>()?;
+        let addr = |at: usize| h.get(at..at + 16).and_then(|s| s.first_chunk::<16>()).map(|c| Addr::v6(*c));
+        (addr(8)?, addr(24)?, h[6], b.get(40..)?)
+    };
+    let ports = rest.first_chunk::<4>()?;
+    let (sport, dport) = match proto {
+        proto::ICMP | proto::ICMP6 => crate::wire::icmp_ports(proto, ports[0], ports[1]),
+        _ => (u16::from_be_bytes([ports[0], ports[1]]), u16::from_be_bytes([ports[2], ports[3]])),
+    };
+    Some(FiveTuple { orig, resp, orig_port: sport, resp_port: dport, proto })
+}
+
+/// What events say of a flow.
+fn info(f: &Flow) -> FlowInfo {
+    FlowInfo {
+        uid: f.first_packet,
+        tuple: f.tuple(),
+        confidence: f.confidence,
+        service: f.service,
+        recognised: f.has(bit::RECOGNISED),
+        vlan: f.vlan,
+        mac: f.mac,
+        tunnel: f.tunnel,
+        ttl: f.ttl,
+        first_ts: f.first_ts,
+        first_packet: f.first_packet,
+    }
+}
+
+fn record(f: &Flow, evicted: bool) -> FlowRecord {
+    let wide = |p: [u32; 2]| p.map(u64::from);
+    FlowRecord {
+        info: info(f),
+        last_ts: f.last_ts,
+        last_packet: f.first_packet + u64::from(f.last_packet),
+        packets: wide(f.packets),
+        bytes: f.bytes,
+        payload: f.payload,
+        retrans: f.retrans,
+        gaps: f.gaps.map(u32::from),
+        missed: wide(f.missed),
+        state: f.conn_state(),
+        history: f.history,
+        outcome: f.outcome().unwrap_or(Outcome::Attempted),
+        evicted,
+    }
+}
