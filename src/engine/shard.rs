@@ -8,7 +8,7 @@ use crate::bounded::TimerWheel;
 use crate::event::{Contact, Coverage, Event, EventKind, FlowInfo, FlowRecord, Sighting};
 use crate::flow::{bit, Copies, Copy, Flow, FlowTable};
 use crate::protocols::{arp, nd, Message};
-use crate::wire::{flag, tcp, Kind, Packet, Weird};
+use crate::wire::{flag, icmp_ports, tcp, Kind, Packet, Weird};
 use std::collections::BTreeMap;
 
 /// Payload bytes in one direction after which a remote-administration flow is told as grown: a logon and a first screen are past, an
@@ -88,9 +88,7 @@ impl Shard {
         match p.kind {
             Kind::Arp => self.link(p, from, arp::parse(buf.get(p.l3 as usize..).unwrap_or(&[])).map(Message::Arp)),
             Kind::Icmp6 if matches!(p.sport, 133..=137) => {
-                let start = p.payload as usize;
-                let icmp = buf.get(start..start + p.payload_len as usize).unwrap_or(&[]);
-                self.link(p, from, nd::parse(p.src, icmp).map(Message::Nd));
+                self.link(p, from, nd::parse(p.src, buf.get(p.icmp()).unwrap_or(&[])).map(Message::Nd));
             }
             Kind::Icmp4 if matches!(p.sport, 3 | 4 | 5 | 11 | 12) => self.icmp_error(p, buf),
             Kind::Icmp6 if matches!(p.sport, 1..=4) => self.icmp_error(p, buf),
@@ -133,9 +131,7 @@ impl Shard {
     }
     /// An ICMP error quotes the packet it is about (RFC 792; RFC 4443, 2.4).
     fn icmp_error(&mut self, p: &Packet, buf: &[u8]) {
-        let start = p.payload as usize;
-        let icmp = buf.get(start..start + p.payload_len as usize).unwrap_or(&[]);
-        let Some(quoted) = icmp.get(8..).and_then(quoted) else { return };
+        let Some(quoted) = buf.get(p.icmp()).and_then(|icmp| icmp.get(8..)).and_then(quoted) else { return };
         if self.lately.admit_any() {
             self.emit(p.ts, p.number, EventKind::IcmpError { quoted, kind: p.sport as u8, code: p.dport as u8, by: p.src });
         } else {
@@ -219,8 +215,7 @@ impl Shard {
         answered
     }
     fn read(&mut self, at: u32, side: usize, p: &Packet, buf: &[u8]) {
-        let start = p.payload as usize;
-        let payload = buf.get(start..start + p.payload_len as usize).unwrap_or(&[]);
+        let payload = buf.get(p.payload_range()).unwrap_or(&[]);
         let Some(flow) = self.table.get_mut(at) else { return };
         self.readers.read(flow, side, p, payload, &mut Found { messages: &mut self.found, scratch: &mut self.scratch });
         if self.found.is_empty() {
@@ -349,8 +344,7 @@ fn offered(offers: &[u32], a: Addr, port: u16) -> bool {
 }
 
 fn ends(p: &Packet, buf: &[u8]) -> (u64, u64) {
-    let start = p.payload as usize;
-    let payload = buf.get(start..start + p.payload_len as usize).unwrap_or(&[]);
+    let payload = buf.get(p.payload_range()).unwrap_or(&[]);
     let first = payload.first_chunk::<8>().map_or(payload.len() as u64, |c| u64::from_le_bytes(*c));
     let last = payload.last_chunk::<8>().map_or(0, |c| u64::from_le_bytes(*c));
     (first, last)
@@ -370,7 +364,7 @@ fn quoted(b: &[u8]) -> Option<FiveTuple> {
     };
     let ports = rest.first_chunk::<4>()?;
     let (sport, dport) = match proto {
-        proto::ICMP | proto::ICMP6 => crate::wire::icmp_ports(proto, ports[0], ports[1]),
+        proto::ICMP | proto::ICMP6 => icmp_ports(proto, u16::from(ports[0]), u16::from(ports[1])),
         _ => (u16::from_be_bytes([ports[0], ports[1]]), u16::from_be_bytes([ports[2], ports[3]])),
     };
     Some(FiveTuple { orig, resp, orig_port: sport, resp_port: dport, proto })

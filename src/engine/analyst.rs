@@ -1,0 +1,228 @@
+//! The one analyst: merges the shards' events in order, pairs what belongs together across address pairs, learns, detects, writes.
+
+use super::worker::{merge, Handover, Last};
+use super::shard::Weirds;
+use super::{batch, EngineError, Latency, Options};
+use crate::assets::Assets;
+use crate::base::{Addr, FiveTuple, Outcome, Timestamp};
+use crate::bounded::BoundedMap;
+use crate::detect::{Detector, Finding, Scene, DETECTORS};
+use crate::event::{Coverage, Event, EventKind};
+use crate::incident::Book;
+use crate::output::{Run, Sink, SinkError};
+use crate::wire::Weird;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A detector that cannot run on this site, and why, in both languages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// Its id.
+    pub detector: &'static str,
+    /// Why, in English.
+    pub en: &'static str,
+    /// Why, in Japanese.
+    pub ja: &'static str,
+}
+
+/// ICMP errors remembered until the outcome of the contact they quote is told.
+const ERRORS: usize = 16_384;
+
+/// State of the analyst.
+pub(super) struct Analyst {
+    pub(super) options: Options,
+    pub(super) assets: Assets,
+    detectors: Vec<Box<dyn Detector>>,
+    pub(super) blocked: Vec<Blocked>,
+    pub(super) book: Book,
+    sinks: Vec<Box<dyn Sink>>,
+    errors: BoundedMap<FiveTuple, (u8, u8, Addr)>,
+    pub(super) coverage: Coverage,
+    pub(super) flows: u64,
+    first_ts: Option<Timestamp>,
+    last_ts: Option<Timestamp>,
+    pub(super) weirds: Weirds,
+    pub(super) latency: Latency,
+    findings: Vec<Finding>,
+    order: Vec<(Timestamp, u8, Event)>,
+    pub(super) load: (usize, usize, usize, usize),
+}
+
+impl Analyst {
+    pub(super) fn new(options: &Options, sinks: Vec<Box<dyn Sink>>) -> Result<Analyst, EngineError> {
+        let (mut detectors, mut blocked) = (Vec::new(), Vec::new());
+        for (id, make) in DETECTORS {
+            let d = make(options.signatures.require(id)?)?;
+            match d.blocked(&options.site) {
+                Some((en, ja)) => blocked.push(Blocked { detector: id, en, ja }),
+                None => detectors.push(d),
+            }
+        }
+        Ok(Analyst {
+            assets: Assets::new(Arc::clone(&options.site)),
+            options: options.clone(),
+            detectors,
+            blocked,
+            book: Book::default(),
+            sinks,
+            errors: BoundedMap::new(ERRORS),
+            coverage: Coverage::default(),
+            flows: 0,
+            first_ts: None,
+            last_ts: None,
+            weirds: Weirds::new(),
+            latency: Latency::new(),
+            findings: Vec::new(),
+            order: Vec::new(),
+            load: (0, 0, 0, 0),
+        })
+    }
+    /// One tick's handovers, one from each worker in worker order.
+    pub(super) fn tick(&mut self, handovers: Vec<Handover>) {
+        let Some(first) = handovers.first() else { return };
+        let (now, read_at) = (first.now, first.read_at);
+        let (frames, bytes, filtered) = (first.frames, first.bytes, first.filtered);
+        let mut sum = first.coverage.is_some().then(Coverage::default);
+        self.flows = handovers.iter().map(|h| h.flows).sum();
+        let mut order = std::mem::take(&mut self.order);
+        for h in handovers {
+            if let (Some(sum), Some(c)) = (sum.as_mut(), &h.coverage) {
+                sum.add(c);
+            }
+            for (shard, events) in h.events {
+                order.extend(events.into_iter().map(|e| (e.ts, shard, e)));
+            }
+            if let Some(last) = h.last {
+                self.leave(last);
+            }
+        }
+        // Stable: events of one shard keep their order.
+        order.sort_by_key(|e| (e.0, e.1));
+        if let Some(mut sum) = sum {
+            (sum.packets, sum.bytes, sum.filtered) = (frames, bytes, filtered);
+            (sum.snapped, sum.undecoded) = (self.coverage.snapped, self.coverage.undecoded);
+            self.coverage = sum;
+        }
+        for (_, _, event) in order.drain(..) {
+            self.event(event, read_at);
+        }
+        self.order = order;
+        if now.subsec_nanos() == 0 {
+            self.second(now, read_at);
+        }
+    }
+    fn leave(&mut self, last: Last) {
+        for (k, (w, n)) in last.weirds {
+            merge(&mut self.weirds, k, w, n);
+        }
+        let l = last.load;
+        self.load = (self.load.0 + l.0, self.load.1 + l.1, self.load.2 + l.2, self.load.3 + l.3);
+    }
+    fn event(&mut self, mut event: Event, read_at: Instant) {
+        self.first_ts.get_or_insert(event.ts);
+        self.last_ts = Some(event.ts);
+        self.amend(&mut event);
+        self.assets.update(&event);
+        let scene = Scene { site: &self.options.site, assets: &self.assets, now: event.ts };
+        for d in &mut self.detectors {
+            d.event(&event, &scene, &mut self.findings);
+        }
+        self.each_sink(|s, run| s.event(&event, run));
+        self.admit(read_at);
+    }
+    /// An ICMP error amends the outcome of the contact it quotes, whichever side of the tick it came on.
+    fn amend(&mut self, event: &mut Event) {
+        match &mut event.kind {
+            EventKind::IcmpError { quoted, kind, code, by } => drop(self.errors.insert(*quoted, (*kind, *code, *by))),
+            EventKind::Contact(c) if c.outcome == Outcome::Attempted => {
+                if let Some(e) = self.errors.get(&c.flow.tuple) {
+                    c.outcome = Outcome::Refused;
+                    c.icmp = Some(*e);
+                }
+            }
+            EventKind::Flow(r) if r.outcome == Outcome::Attempted && self.errors.contains(&r.info.tuple) => r.outcome = Outcome::Refused,
+            _ => {}
+        }
+    }
+    fn second(&mut self, now: Timestamp, read_at: Instant) {
+        let event = Event { ts: now, packet: 0, kind: EventKind::Coverage(Box::new(self.coverage)) };
+        let scene = Scene { site: &self.options.site, assets: &self.assets, now };
+        for d in &mut self.detectors {
+            d.event(&event, &scene, &mut self.findings);
+            d.tick(&scene, &mut self.findings);
+        }
+        self.each_sink(|s, run| {
+            s.event(&event, run);
+            s.tick(now, run);
+        });
+        self.admit(read_at);
+    }
+    /// Takes the findings of the last event into the book and tells the sinks.
+    fn admit(&mut self, read_at: Instant) {
+        if self.findings.is_empty() {
+            return;
+        }
+        self.latency.finding.saturating_record(micros(read_at));
+        let mut findings = std::mem::take(&mut self.findings);
+        for f in findings.drain(..) {
+            let (at, _) = self.book.admit(f, &self.options.site, &self.assets, &self.coverage);
+            let mut sinks = std::mem::take(&mut self.sinks);
+            if let Some(kept) = self.book.findings().get(at) {
+                let run = self.run(&[]);
+                for s in &mut sinks {
+                    s.finding(kept, &run);
+                }
+            }
+            self.sinks = sinks;
+        }
+        self.findings = findings;
+    }
+    fn run<'a>(&'a self, weirds: &'a [(Weird, u64)]) -> Run<'a> {
+        Run {
+            site: &self.options.site,
+            assets: &self.assets,
+            book: &self.book,
+            coverage: &self.coverage,
+            flows: self.flows,
+            first_ts: self.first_ts,
+            last_ts: self.last_ts,
+            weirds,
+            lang: self.options.lang,
+        }
+    }
+    fn each_sink(&mut self, mut f: impl FnMut(&mut dyn Sink, &Run<'_>)) {
+        if self.sinks.is_empty() {
+            return;
+        }
+        let mut sinks = std::mem::take(&mut self.sinks);
+        let run = self.run(&[]);
+        for s in &mut sinks {
+            f(s.as_mut(), &run);
+        }
+        self.sinks = sinks;
+    }
+    /// Closes the sinks.
+    pub(super) fn finish(&mut self, weirds: &[(Weird, u64)], first_ts: Option<Timestamp>, last_ts: Option<Timestamp>) -> Vec<SinkError> {
+        (self.first_ts, self.last_ts) = (first_ts, last_ts);
+        let sinks = std::mem::take(&mut self.sinks);
+        let run = self.run(weirds);
+        sinks.into_iter().filter_map(|mut s| s.finish(&run).err()).collect()
+    }
+    /// A block is through.
+    pub(super) fn block_done(&mut self, read_at: Instant) {
+        self.latency.block.saturating_record(micros(read_at));
+    }
+    /// Entries held and evicted by the analyst's tables.
+    pub(super) fn held(&self) -> Vec<(String, usize, u64)> {
+        let detectors = self.detectors.iter().map(|d| {
+            let (n, evicted) = d.held();
+            (d.id().to_owned(), n, evicted)
+        });
+        let assets = self.assets.held().into_iter().map(|(name, n, evicted)| (name.to_owned(), n, evicted));
+        assets.chain(detectors).chain([("icmp errors".to_owned(), self.errors.len(), self.errors.evicted())]).collect()
+    }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(batch::wall().saturating_duration_since(since).as_micros()).unwrap_or(u64::MAX).max(1)
+}

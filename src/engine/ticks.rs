@@ -1,0 +1,70 @@
+//! Where ticks fall: every 100 ms of packet time. In a quiet stretch fewer are issued, because an empty tick changes nothing: whole seconds for
+//! two hours (longer than any time-out), then whole minutes.
+
+use super::TICK;
+use crate::base::Timestamp;
+
+/// Issues ticks as packet time passes.
+#[derive(Debug, Default)]
+pub(super) struct Ticker {
+    next: u64,
+}
+
+const SECOND: u64 = 1_000_000_000;
+
+impl Ticker {
+    /// Calls `out` for every tick at or before `ts` that was not issued yet.
+    #[inline]
+    pub(super) fn advance(&mut self, ts: Timestamp, mut out: impl FnMut(Timestamp)) {
+        if ts.0 < self.next {
+            return;
+        }
+        if self.next == 0 {
+            self.next = (ts.0 / TICK.0 + 1) * TICK.0;
+            return;
+        }
+        let from = self.next;
+        while self.next <= ts.0 {
+            out(Timestamp(self.next));
+            let gap = ts.0 - self.next;
+            let step = match self.next - from {
+                _ if gap < 2 * SECOND => TICK.0,
+                done if done < 7200 * SECOND => SECOND,
+                _ => 60 * SECOND,
+            };
+            self.next = (self.next / step + 1) * step;
+        }
+    }
+    /// The tick that ends the run: the next whole second.
+    pub(super) fn last(&self) -> Timestamp {
+        Timestamp(self.next.div_ceil(SECOND) * SECOND)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticks(times: &[u64]) -> Vec<u64> {
+        let mut t = Ticker::default();
+        let mut all = Vec::new();
+        for ms in times {
+            t.advance(Timestamp(ms * 1_000_000), |x| all.push(x.0 / 1_000_000));
+        }
+        all
+    }
+
+    #[test]
+    fn every_hundred_milliseconds_and_every_whole_second_of_a_quiet_stretch() {
+        assert_eq!(ticks(&[1010, 1050, 1099, 1100, 1350]), [1100, 1200, 1300]);
+        let all = ticks(&[1010, 11_010]);
+        assert_eq!(&all[..4], [1100, 2000, 3000, 4000]);
+        assert_eq!(*all.last().unwrap(), 11_000);
+        assert!((2..=11).all(|s| all.contains(&(s * 1000))));
+    }
+
+    #[test]
+    fn a_month_of_silence_costs_few_ticks() {
+        assert!(ticks(&[1010, 31 * 86_400_000]).len() < 60_000);
+    }
+}

@@ -1,0 +1,132 @@
+//! A worker: a set of shards.
+
+use super::batch::Batch;
+use super::shard::{Shard, Weirds};
+use super::SHARDS;
+use crate::base::Timestamp;
+use crate::event::{Coverage, Event};
+use std::time::Instant;
+
+/// What a worker hands over at a tick.
+pub(super) struct Handover {
+    pub(super) now: Timestamp,
+    /// Events of each of the worker's shards, in shard order: (shard, events).
+    pub(super) events: Vec<(u8, Vec<Event>)>,
+    /// Sum over the worker's shards since the run began; filled on whole seconds.
+    pub(super) coverage: Option<Coverage>,
+    pub(super) flows: u64,
+    /// When the block was read that held the tick.
+    pub(super) read_at: Instant,
+    /// Read and filtered so far in the batches up to this tick (from worker 0 only).
+    pub(super) frames: u64,
+    pub(super) bytes: u64,
+    pub(super) filtered: u64,
+    pub(super) last: Option<Last>,
+}
+
+/// What a worker leaves at the end of the run.
+pub(super) struct Last {
+    pub(super) weirds: Weirds,
+    pub(super) load: (usize, usize, usize, usize),
+}
+
+/// Shards `me, me + of, me + 2·of …`.
+pub(super) struct Worker {
+    shards: Vec<Shard>,
+    me: usize,
+    of: usize,
+    frames: u64,
+    bytes: u64,
+    filtered: u64,
+}
+
+impl Worker {
+    pub(super) fn new(me: usize, of: usize, max_flows: usize) -> Worker {
+        let n = (me..SHARDS).step_by(of).count();
+        Worker { shards: (0..n).map(|_| Shard::new(max_flows / SHARDS)).collect(), me, of, frames: 0, bytes: 0, filtered: 0 }
+    }
+    /// Takes a batch through the state; `out` gets a handover at each tick.
+    pub(super) fn run(&mut self, batch: &Batch, mut out: impl FnMut(Handover)) {
+        let mut ticks = batch.ticks.iter().peekable();
+        let buf = batch.block.buf.as_slice();
+        let mut done = 0usize;
+        while let Some((at, now)) = ticks.next() {
+            self.packets(batch.packets.get(done..*at as usize).unwrap_or(&[]), buf);
+            done = *at as usize;
+            out(self.tick(*now, batch, batch.last && ticks.peek().is_none()));
+        }
+        self.packets(batch.packets.get(done..).unwrap_or(&[]), buf);
+        self.frames += batch.frames;
+        self.bytes += batch.bytes;
+        self.filtered += batch.filtered;
+    }
+    fn packets(&mut self, packets: &[crate::wire::Packet], buf: &[u8]) {
+        if self.of == 1 {
+            for p in packets {
+                if let Some(s) = self.shards.get_mut(p.shard as usize) {
+                    s.packet(p, buf);
+                }
+            }
+            return;
+        }
+        for p in packets {
+            let shard = p.shard as usize;
+            if shard % self.of == self.me
+                && let Some(s) = self.shards.get_mut(shard / self.of)
+            {
+                s.packet(p, buf);
+            }
+        }
+    }
+    fn tick(&mut self, now: Timestamp, batch: &Batch, last: bool) -> Handover {
+        let mut events = Vec::new();
+        for (n, s) in self.shards.iter_mut().enumerate() {
+            if last {
+                s.finish(now);
+            } else {
+                s.tick(now);
+            }
+            if !s.events.is_empty() {
+                events.push(((n * self.of + self.me) as u8, std::mem::take(&mut s.events)));
+            }
+        }
+        let coverage = (last || now.subsec_nanos() == 0).then(|| {
+            self.shards.iter().fold(Coverage::default(), |mut c, s| {
+                c.add(&s.coverage);
+                c
+            })
+        });
+        Handover {
+            now,
+            events,
+            coverage,
+            flows: self.shards.iter().map(|s| s.flows).sum(),
+            read_at: batch.read_at,
+            frames: self.frames,
+            bytes: self.bytes,
+            filtered: self.filtered,
+            last: last.then(|| self.leave()),
+        }
+    }
+    fn leave(&mut self) -> Last {
+        let mut weirds = Weirds::new();
+        let mut load = (0, 0, 0, 0);
+        for s in &mut self.shards {
+            for (k, (w, n)) in std::mem::take(&mut s.weirds) {
+                merge(&mut weirds, k, w, n);
+            }
+            let l = s.load();
+            load = (load.0 + l.0, load.1 + l.1, load.2 + l.2, load.3 + l.3);
+        }
+        Last { weirds, load }
+    }
+}
+
+/// Adds a count of odd input; the earliest example stays.
+pub(super) fn merge(all: &mut Weirds, key: (&'static str, &'static str), w: crate::wire::Weird, n: u64) {
+    let e = all.entry(key).or_insert((w, 0));
+    e.1 += n;
+    if (w.number, w.offset) < (e.0.number, e.0.offset) {
+        e.0 = w;
+    }
+}
