@@ -117,7 +117,9 @@ fn unsafe_code_stands_in_one_module_only() {
     for file in sources(&root().join("src")) {
         let rel = file.strip_prefix(root()).unwrap().display().to_string();
         let text = fs::read_to_string(&file).unwrap();
-        let has = text.lines().any(|l| !l.trim_start().starts_with("//") && (l.contains("unsafe {") || l.contains("unsafe fn") || l.contains("unsafe impl")));
+        let has = text
+            .lines()
+            .any(|l| !l.trim_start().starts_with("//") && (l.contains("unsafe {") || l.contains("unsafe fn") || l.contains("unsafe impl")));
         if has && rel != "src/capture/sys.rs" {
             wrong.push(rel);
         }

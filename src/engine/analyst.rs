@@ -1,12 +1,12 @@
 //! The one analyst: merges the shards' events in order, pairs what belongs together across address pairs, learns, detects, writes.
 
-use super::worker::{merge, Handover, Last};
 use super::shard::Weirds;
-use super::{batch, EngineError, Latency, Options};
+use super::worker::{Handover, Last, merge};
+use super::{EngineError, Latency, Options, batch};
 use crate::assets::Assets;
 use crate::base::{Addr, FiveTuple, Outcome, Timestamp};
 use crate::bounded::BoundedMap;
-use crate::detect::{Detector, Finding, Scene, DETECTORS};
+use crate::detect::{DETECTORS, Detector, Finding, Scene};
 use crate::event::{Coverage, Event, EventKind};
 use crate::incident::Book;
 use crate::output::{Run, Sink, SinkError};

@@ -1,16 +1,16 @@
 //! Which contacts of a tick are told one by one, and the summaries of the rest. The analyst's load grows with hosts, never with packets;
 //! nothing is lost from the counts.
 
-use crate::base::{mix64, Addr, Outcome};
+use crate::base::{Addr, Outcome, mix64};
 use crate::bounded::DistinctCounter;
 use crate::event::{Contacts, EventKind};
 use crate::flow::Flow;
 use std::collections::BTreeMap;
 
 /// Failed contacts of one source that are listed in a tick of a shard.
-const PER_SOURCE: u32 = 64;
+const PER_SOURCE: u32 = 32;
 /// Failed contacts of all sources that are listed in a tick of a shard.
-const PER_TICK: u32 = 256;
+const PER_TICK: u32 = 64;
 /// Sources, and prefixes of sources, that have a summary of their own in a tick of a shard.
 const SUMMARIES: usize = 64;
 /// Prefix that unlisted sources fall into: /24 for IPv4, /64 for IPv6.
@@ -123,7 +123,7 @@ pub(super) struct Lately {
 }
 
 /// Most link events (sightings, ARP, neighbour discovery, ICMP errors) a shard tells in one tick.
-const LINK_PER_TICK: u32 = 192;
+const LINK_PER_TICK: u32 = 64;
 
 impl Default for Lately {
     fn default() -> Self {
@@ -191,7 +191,7 @@ mod tests {
         l.close(|e| told.push(e));
         let sum: u64 = told.iter().map(|e| if let EventKind::Contacts(c) = e { c.attempted } else { 0 }).sum();
         assert_eq!(listed + sum, 10_000);
-        assert_eq!(listed, 256);
+        assert_eq!(listed, 64);
         assert!(told.len() <= 129, "{}", told.len());
     }
 
@@ -199,7 +199,7 @@ mod tests {
     fn one_source_is_capped_alone() {
         let mut l = Listing::default();
         let n = (0..1000).filter(|_| l.admit(Addr::v4(5))).count();
-        assert_eq!(n, 64);
+        assert_eq!(n, 32);
         assert!(l.admit(Addr::v4(6)));
     }
 }

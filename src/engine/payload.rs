@@ -1,8 +1,8 @@
 //! From packets to messages: recognises what a flow speaks and drives its reader, within a budget per shard.
 
-use crate::base::{proto, Service, Timestamp};
-use crate::flow::{bit, Flow, Piece, Reorder};
-use crate::protocols::{Message, Probe, Reader, Side, StreamParser, Verdict, PROTOCOLS};
+use crate::base::{Service, Timestamp, proto};
+use crate::flow::{Flow, Piece, Reorder, bit};
+use crate::protocols::{Message, PROTOCOLS, Probe, Reader, Side, StreamParser, Verdict};
 use crate::wire::Packet;
 
 /// Bytes kept of each direction while a flow is not recognised yet.
@@ -72,7 +72,11 @@ impl Readers {
     /// Does this flow still want its payload (or, with a stream, its acknowledgements)?
     #[inline]
     pub(super) fn wants(flow: &Flow, p: &Packet) -> bool {
-        if flow.key.proto == proto::TCP { !flow.has(bit::DEAF) && (p.payload_len > 0 || flow.reader != 0) } else { !flow.has(bit::DEAF) && p.payload_len > 0 }
+        if flow.key.proto == proto::TCP {
+            !flow.has(bit::DEAF) && (p.payload_len > 0 || flow.reader != 0)
+        } else {
+            !flow.has(bit::DEAF) && p.payload_len > 0
+        }
     }
     /// Reads one packet of a flow that wants it.
     pub(super) fn read(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8], found: &mut Found<'_>) {

@@ -3,12 +3,12 @@
 
 use super::listing::{Lately, Listing, Tell};
 use super::payload::{Found, Readers};
-use crate::base::{mix64, proto, Addr, FiveTuple, Mac, Outcome, Timestamp};
+use crate::base::{Addr, FiveTuple, Mac, Outcome, Timestamp, mix64, proto};
 use crate::bounded::TimerWheel;
 use crate::event::{Contact, Coverage, Event, EventKind, FlowInfo, FlowRecord, Sighting};
-use crate::flow::{bit, Copies, Copy, Flow, FlowTable};
-use crate::protocols::{arp, nd, Message};
-use crate::wire::{flag, icmp_ports, tcp, Kind, Packet, Weird};
+use crate::flow::{Copies, Copy, Flow, FlowTable, bit};
+use crate::protocols::{Message, arp, nd};
+use crate::wire::{Kind, Packet, Weird, flag, icmp_ports, tcp};
 use std::collections::BTreeMap;
 
 /// Payload bytes in one direction after which a remote-administration flow is told as grown: a logon and a first screen are past, an
@@ -101,13 +101,17 @@ impl Shard {
     }
     /// Tells that a device was seen: once a minute per (MAC, VLAN, address).
     fn sight(&mut self, p: &Packet, mac: Mac, to: Mac, forwarded: bool) {
-        let has_addr = !p.has(flag::OUTER_MAC) && !matches!(p.kind, Kind::Arp | Kind::Link | Kind::Other) && !p.src.is_unspecified() && p.src != Addr::NONE;
+        let has_addr =
+            !p.has(flag::OUTER_MAC) && !matches!(p.kind, Kind::Arp | Kind::Link | Kind::Other) && !p.src.is_unspecified() && p.src != Addr::NONE;
         let addr = has_addr.then_some(p.src);
-        let key = mix64(mac.to_u64() << 16 ^ u64::from(p.vlan.0[0])) ^ addr.map_or(0, |a| mix64(a.0 as u64 ^ (a.0 >> 64) as u64)) ^ u64::from(forwarded);
+        let key =
+            mix64(mac.to_u64() << 16 ^ u64::from(p.vlan.0[0])) ^ addr.map_or(0, |a| mix64(a.0 as u64 ^ (a.0 >> 64) as u64)) ^ u64::from(forwarded);
         match self.lately.admit(key, p.ts.0 / 60_000_000_000 + 1) {
             Tell::Known => {}
             Tell::Full => self.coverage.unlisted_link += 1,
-            Tell::Now => self.emit(p.ts, p.number, EventKind::Sighting(Sighting { mac, to, vlan: p.vlan, addr, ttl: p.ttl, forwarded, iface: p.iface })),
+            Tell::Now => {
+                self.emit(p.ts, p.number, EventKind::Sighting(Sighting { mac, to, vlan: p.vlan, addr, ttl: p.ttl, forwarded, iface: p.iface }))
+            }
         }
     }
     fn link(&mut self, p: &Packet, mac: Mac, message: Option<Message>) {

@@ -2,11 +2,11 @@
 
 use super::analyst::Analyst;
 use super::batch::{Batch, Feeder};
-use super::worker::{merge, Handover, Worker};
+use super::worker::{Handover, Worker, merge};
 use super::{Options, Outcome, Progress, SHARDS};
 use crate::capture::Replay;
-use crossbeam::channel::{bounded, Receiver, Sender};
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use crossbeam::channel::{Receiver, Sender, bounded};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Batches under way between the reader and one worker.
@@ -17,7 +17,8 @@ const HANDOVERS: usize = 64;
 pub(super) fn run(source: Replay, options: &Options, analyst: Analyst, progress: &mut dyn FnMut(Progress)) -> Outcome {
     let mut feeder = Feeder::new(source, options.hash());
     let workers = options.workers.clamp(1, SHARDS);
-    let (analyst, failure) = if workers == 1 { alone(&mut feeder, options, analyst, progress) } else { many(&mut feeder, workers, options, analyst, progress) };
+    let (analyst, failure) =
+        if workers == 1 { alone(&mut feeder, options, analyst, progress) } else { many(&mut feeder, workers, options, analyst, progress) };
     close(feeder, analyst, failure)
 }
 

@@ -1,8 +1,8 @@
 //! A worker: a set of shards.
 
+use super::SHARDS;
 use super::batch::Batch;
 use super::shard::{Shard, Weirds};
-use super::SHARDS;
 use crate::base::Timestamp;
 use crate::event::{Coverage, Event};
 use std::time::Instant;
