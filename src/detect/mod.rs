@@ -16,13 +16,13 @@ pub(crate) mod testing;
 
 pub use finding::{Evidence, Finding, Subject};
 
-pub use signature::{Signature, SignatureError, Signatures};
+pub use signature::Signatures;
 
 use crate::assets::Assets;
 use crate::base::{Addr, Outcome, Service, Timestamp};
 use crate::event::Event;
 use crate::site::Site;
-use signature::{Signature, SignatureError};
+pub use signature::{Signature, SignatureError};
 
 /// What a detector may look at beside the event.
 #[derive(Clone, Copy)]
@@ -75,9 +75,3 @@ pub(crate) fn hop(ts: Timestamp, from: Addr, to: Addr, via: Service, user: Optio
         "ts": ts.to_string(), "ts_ns": ts.0, "from": from.to_string(), "to": to.to_string(), "via": via.word(), "user": user, "outcome": outcome.word(),
     })
 }
-
-/// Makes a detector from its signature.
-pub type Make = fn(&Signature) -> Result<Box<dyn Detector>, SignatureError>;
-
-/// Every detector: its id and how it is made. Adding one means one file and one line here.
-pub static DETECTORS: &[(&str, Make)] = &[];
