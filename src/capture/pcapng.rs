@@ -89,7 +89,7 @@ impl NgWalk {
         if found > HARD_LIMIT {
             return Err(Damage::BlockLength { found, limit: HARD_LIMIT });
         }
-        if found < least || found % 4 != 0 {
+        if found < least || !found.is_multiple_of(4) {
             return Err(Damage::BlockShape { found, least });
         }
         Ok(found as usize)

@@ -30,6 +30,9 @@ const MAX_WEIRDS: usize = 4096;
 /// (File, link type) pairs of which it is remembered that they were told.
 const MAX_TOLD: usize = 65_536;
 
+/// What decides whose turn it is: raw time of the next frame, then rank on the command line.
+type Key = (u64, u32);
+
 /// What narrows a replay.
 #[derive(Clone, Debug, Default)]
 pub struct ReplayOptions {
@@ -270,7 +273,8 @@ impl Replay {
     }
     /// The input with the earliest frame, and the raw time at which another's turn comes.
     fn earliest(&self) -> Option<(usize, Option<u64>)> {
-        let (mut best, mut second): (Option<((u64, u32), usize)>, Option<(u64, u32)>) = (None, self.pending.last().map(|p| (p.first, p.order)));
+        let mut second: Option<Key> = self.pending.last().map(|p| (p.first, p.order));
+        let mut best: Option<(Key, usize)> = None;
         for (i, input) in self.active.iter().enumerate() {
             let Some(key) = input.head().map(|f| (f.ts.0, input.order)) else { continue };
             match best {
@@ -289,12 +293,11 @@ impl Replay {
     fn copy_run(&mut self, block: &mut Block, chosen: usize, until: Option<u64>, end: &mut usize) {
         let mut input = self.active.swap_remove(chosen);
         let start = block.frames.len();
-        while let Some(f) = input.head().copied() {
+        while let Some(mut f) = input.head().copied() {
             let turn_over = block.frames.len() > start && until.is_some_and(|u| f.ts.0 >= u);
             if turn_over || block.frames.len() >= MAX_FRAMES || *end >= TARGET {
                 break;
             }
-            let mut f = f;
             append(block, &mut f, &input.stage, end);
             self.place(&mut f, &mut input, block.frames.len() as u64);
             block.frames.push(f);
@@ -331,10 +334,10 @@ impl Replay {
     }
     /// Beyond 65,535 interfaces, one with the same link type is shared.
     fn new_interface(&mut self, name: String, linktype: u32) -> u16 {
-        if let Ok(number @ 0..u16::MAX) = u16::try_from(self.interfaces.len()) {
+        if self.interfaces.len() < usize::from(u16::MAX) {
             let program = self.filter.as_mut().map_or(0, |filter| filter.program(linktype));
             self.interfaces.push(Interface { name, linktype, program });
-            return number;
+            return (self.interfaces.len() - 1) as u16;
         }
         let shared = self.interfaces.iter().position(|i| i.linktype == linktype);
         shared.and_then(|i| u16::try_from(i).ok()).unwrap_or(u16::MAX)
@@ -406,7 +409,7 @@ impl Replay {
 }
 
 /// The raw time at which the turn of input `order` ends when another's next frame is `other`.
-fn bound(other: (u64, u32), order: u32) -> u64 {
+fn bound(other: Key, order: u32) -> u64 {
     if order < other.1 { other.0.saturating_add(1) } else { other.0 }
 }
 
