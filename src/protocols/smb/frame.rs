@@ -83,8 +83,10 @@ fn candidate(b: &[u8]) -> Option<usize> {
 /// Where a direction stands.
 #[derive(Clone, Copy, Debug, Default)]
 enum Place {
-    /// Before a message's four-byte header.
+    /// Before the first byte seen, which need not begin a message.
     #[default]
+    Start,
+    /// Before a message's four-byte header.
     Boundary,
     /// Inside a message, so many bytes before its end.
     Inside(usize),
@@ -113,7 +115,6 @@ pub(super) struct Messages {
 struct Told {
     encrypted: bool,
     compressed: bool,
-    in_step: bool,
     out_of_step: bool,
     overflow: bool,
 }
@@ -121,8 +122,8 @@ struct Told {
 impl Reader {
     pub(super) fn new() -> Self {
         Reader {
-            sides: [(Pending::new(HELD), Place::Boundary), (Pending::new(HELD), Place::Boundary)],
-            messages: Messages { v1: v1::outstanding(), v2: v2::outstanding(), told: Told::default() },
+            sides: [(Pending::new(HELD), Place::Start), (Pending::new(HELD), Place::Start)],
+            messages: Messages { v1: v1::Outstanding::new(), v2: v2::Outstanding::new(), told: Told::default() },
             hopeless: false,
         }
     }
@@ -149,14 +150,14 @@ impl StreamParser for Reader {
     }
     fn held(&self) -> usize {
         let [orig, resp] = &self.sides;
-        orig.0.held() + resp.0.held() + v1::held(&self.messages.v1) + v2::held(&self.messages.v2)
+        orig.0.held() + resp.0.held() + self.messages.v1.held() + self.messages.v2.held()
     }
 }
 
 impl Messages {
     fn step(&mut self, place: &mut Place, w: &[u8], out: &mut Vec<Message>) -> Step {
         match *place {
-            Place::Boundary => self.boundary(place, w, out),
+            Place::Start | Place::Boundary => self.boundary(place, w, out),
             Place::Inside(left) => {
                 let (step, taken) = self.inside(left, w, out);
                 if taken > 0 {
@@ -177,7 +178,6 @@ impl Messages {
                     return Step::Need(SHOWN);
                 }
                 if believable(w) {
-                    self.told.in_step = true;
                     *place = Place::Inside(len);
                     return Step::Take(4);
                 }
@@ -186,7 +186,7 @@ impl Messages {
             _ => {}
         }
         // A capture that began in the middle is not odd; losing the place without a hole is.
-        if self.told.in_step && !std::mem::replace(&mut self.told.out_of_step, true) {
+        if matches!(place, Place::Boundary) && !std::mem::replace(&mut self.told.out_of_step, true) {
             out.push(Message::Weird("smb_out_of_step", 0));
         }
         *place = Place::Lost(0);

@@ -47,7 +47,7 @@ pub enum Smb {
     Tree {
         /// UNC path as requested.
         path: String,
-        /// NT status.
+        /// NT status; 0x00000103 (pending) where the capture shows only the requests and the tree was used: it was granted, but nobody saw it.
         status: u32,
         /// 1 disk, 2 pipe, 3 printer; 0 unknown.
         kind: u8,

@@ -96,6 +96,15 @@ fn pending_and_more_processing_are_no_results() {
 }
 
 #[test]
+fn one_direction_only() {
+    let open = |id| build::v2(5, None, id, 9, &[0; 56]);
+    let tree = |status| smb(Smb::Tree { path: r"\\a\C$".into(), status, kind: 0 });
+    assert_eq!(converse(&[build::tree(2, 9, r"\\a\C$"), open(3), open(4)]), [tree(PENDING)]);
+    let refused = build::tree_answer(2, 9, 0xc000_0022, 0);
+    assert_eq!(converse(&[build::tree(2, 9, r"\\a\C$"), refused, build::tree(4, 9, r"\\a\D$"), open(5)]), [tree(0xc000_0022)]);
+}
+
+#[test]
 fn compounds_are_walked_and_bounded() {
     let parts = [build::write(1, 9, 70_001), build::tree(2, 9, r"\\a\one"), build::write(3, 9, 5), build::tree(4, 9, r"\\a\two")];
     let mut bad = build::compound(&parts[..2]);

@@ -24,7 +24,8 @@ const FLAG2_UNICODE: u16 = 0x8000;
 const OUTSTANDING: usize = 64;
 
 /// Requests that wait for their answer, by process and multiplex id.
-pub(super) type Outstanding = BoundedMap<u32, Request>;
+#[derive(Debug)]
+pub(super) struct Outstanding(BoundedMap<u32, Request>);
 
 /// What a request (all of its AndX chain) said that its answer does not repeat.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -33,14 +34,19 @@ pub(super) struct Request {
     path: Option<String>,
 }
 
-/// An empty table.
-pub(super) fn outstanding() -> Outstanding {
-    BoundedMap::new(OUTSTANDING)
-}
-
-/// Bytes the table takes.
-pub(super) fn held(o: &Outstanding) -> usize {
-    o.values().map(|r| size_of::<Request>() + 32 + r.path.as_ref().map_or(0, String::capacity)).sum()
+impl Outstanding {
+    /// An empty table.
+    pub(super) fn new() -> Self {
+        Outstanding(BoundedMap::new(OUTSTANDING))
+    }
+    /// Bytes the table takes.
+    pub(super) fn held(&self) -> usize {
+        self.0.values().map(|r| size_of::<Request>() + 32 + r.path.as_ref().map_or(0, String::capacity)).sum()
+    }
+    /// Requests forgotten because too many waited.
+    pub(super) fn evicted(&self) -> u64 {
+        self.0.evicted()
+    }
 }
 
 /// Is there such a command (2.2.2.1)?
@@ -177,7 +183,7 @@ fn requests(h: &Header, m: &[u8], waiting: &mut Outstanding, out: &mut Vec<Messa
         TREE_CONNECT => tree_request(h, b, &mut request),
         _ => Some(()),
     });
-    waiting.insert(h.id, request);
+    waiting.0.insert(h.id, request);
     read
 }
 
@@ -225,7 +231,7 @@ fn tree_request(h: &Header, b: &Block<'_>, request: &mut Request) -> Option<()> 
 }
 
 fn responses(h: &Header, m: &[u8], waiting: &mut Outstanding, out: &mut Vec<Message>) -> Option<()> {
-    let request = waiting.remove(&h.id).unwrap_or_default();
+    let request = waiting.0.remove(&h.id).unwrap_or_default();
     let mut path = request.path;
     chain(h, m, |command, b| {
         match command {

@@ -14,6 +14,7 @@ pub(super) const LAST_COMMAND: u16 = 0x13;
 const NEGOTIATE: u16 = 0x00;
 const SESSION_SETUP: u16 = 0x01;
 const TREE_CONNECT: u16 = 0x03;
+const CREATE: u16 = 0x05;
 
 const FLAG_RESPONSE: u32 = 0x0000_0001;
 /// Requests that wait for their answer; a client has a few. Beyond, the oldest is forgotten and its answer not joined.
@@ -22,7 +23,12 @@ const OUTSTANDING: usize = 128;
 const DIALECT_WILDCARD: u16 = 0x02ff;
 
 /// Requests that wait for their answer, by message id.
-pub(super) type Outstanding = BoundedMap<u64, Request>;
+#[derive(Debug)]
+pub(super) struct Outstanding {
+    requests: BoundedMap<u64, Request>,
+    /// An answer was seen: the capture shows both directions.
+    answered: bool,
+}
 
 /// What a request said that its answer does not repeat.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,15 +39,20 @@ pub(super) enum Request {
     Tree { path: String },
 }
 
-/// An empty table.
-pub(super) fn outstanding() -> Outstanding {
-    BoundedMap::new(OUTSTANDING)
-}
-
-/// Bytes the table takes.
-pub(super) fn held(o: &Outstanding) -> usize {
-    let text = |r: &Request| if let Request::Tree { path } = r { path.capacity() } else { 0 };
-    o.values().map(|r| size_of::<Request>() + 32 + text(r)).sum()
+impl Outstanding {
+    /// An empty table.
+    pub(super) fn new() -> Self {
+        Outstanding { requests: BoundedMap::new(OUTSTANDING), answered: false }
+    }
+    /// Bytes the table takes.
+    pub(super) fn held(&self) -> usize {
+        let text = |r: &Request| if let Request::Tree { path } = r { path.capacity() } else { 0 };
+        self.requests.values().map(|r| size_of::<Request>() + 32 + text(r)).sum()
+    }
+    /// Requests forgotten because too many waited.
+    pub(super) fn evicted(&self) -> u64 {
+        self.requests.evicted()
+    }
 }
 
 /// The header's fields (2.2.1.1, 2.2.1.2).
@@ -79,6 +90,7 @@ impl Header {
             (SESSION_SETUP, _) => usize::MAX,
             (TREE_CONNECT, false) => HEADER + 8 + 8 + 4 * PATH_CHARS,
             (TREE_CONNECT, true) => HEADER + 16,
+            (CREATE, false) => HEADER,
             _ => 0,
         }
     }
@@ -101,12 +113,14 @@ pub(super) fn read(m: &[u8], waiting: &mut Outstanding, out: &mut Vec<Message>) 
         out.push(Message::Weird("smb_short_header", 0));
         return;
     };
+    waiting.answered |= h.response();
     let read = match (h.command, h.response()) {
         (NEGOTIATE, true) => negotiate_response(&h, m, out),
         (SESSION_SETUP, false) => session_request(&h, m, waiting, out),
         (SESSION_SETUP, true) => session_response(&h, m, waiting, out),
         (TREE_CONNECT, false) => tree_request(&h, m, waiting),
         (TREE_CONNECT, true) => tree_response(&h, m, waiting, out),
+        (CREATE, false) => unseen_answers(&h, waiting, out),
         _ => Some(()),
     };
     if read.is_none() {
@@ -129,7 +143,7 @@ fn negotiate_response(h: &Header, m: &[u8], out: &mut Vec<Message>) -> Option<()
 /// 2.2.5.
 fn session_request(h: &Header, m: &[u8], waiting: &mut Outstanding, out: &mut Vec<Message>) -> Option<()> {
     let kerberos = security_blob(m, u16_at(m, 76)?, u16_at(m, 78)?, out);
-    waiting.insert(h.message_id, Request::Session { kerberos });
+    waiting.requests.insert(h.message_id, Request::Session { kerberos });
     Some(())
 }
 
@@ -138,7 +152,7 @@ fn session_response(h: &Header, m: &[u8], waiting: &mut Outstanding, out: &mut V
     if h.status == PENDING {
         return Some(());
     }
-    let kerberos = matches!(waiting.remove(&h.message_id), Some(Request::Session { kerberos: true }));
+    let kerberos = matches!(waiting.requests.remove(&h.message_id), Some(Request::Session { kerberos: true }));
     if h.status == MORE_PROCESSING_REQUIRED {
         security_blob(m, u16_at(m, 68)?, u16_at(m, 70)?, out);
         return Some(());
@@ -171,7 +185,7 @@ fn tree_request(h: &Header, m: &[u8], waiting: &mut Outstanding) -> Option<()> {
         return None;
     }
     let path = utf16(cut_at(m, usize::from(offset), usize::from(len)), PATH_CHARS);
-    waiting.insert(h.message_id, Request::Tree { path });
+    waiting.requests.insert(h.message_id, Request::Tree { path });
     Some(())
 }
 
@@ -180,11 +194,26 @@ fn tree_response(h: &Header, m: &[u8], waiting: &mut Outstanding, out: &mut Vec<
     if h.status == PENDING {
         return Some(());
     }
-    let Some(Request::Tree { path }) = waiting.remove(&h.message_id) else { return Some(()) };
+    let Some(Request::Tree { path }) = waiting.requests.remove(&h.message_id) else { return Some(()) };
     let kind = match m.get(66) {
         Some(kind @ 1..=3) if h.status == 0 => *kind,
         _ => 0,
     };
     out.push(Message::Smb(Box::new(Smb::Tree { path, status: h.status, kind })));
+    Some(())
+}
+
+/// Whoever opens a file has its tree: where only this direction is captured, the trees asked for are told without the answer nobody saw.
+fn unseen_answers(h: &Header, waiting: &mut Outstanding, out: &mut Vec<Message>) -> Option<()> {
+    if waiting.answered {
+        return Some(());
+    }
+    waiting.requests.retain(|id, r| match r {
+        Request::Tree { path } if *id < h.message_id => {
+            out.push(Message::Smb(Box::new(Smb::Tree { path: std::mem::take(path), status: PENDING, kind: 0 })));
+            false
+        }
+        _ => true,
+    });
     Some(())
 }
