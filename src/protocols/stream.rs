@@ -26,6 +26,8 @@ pub struct Pending {
 
 /// Above this a buffer that ran empty is given back: a million idle flows must not keep what one large message needed.
 const KEEP: usize = 1024;
+/// Bytes that are added at once to those that wait, at least.
+const MORE: usize = 256;
 
 impl Pending {
     /// Holds at most `cap` bytes that wait (at least one); while it moves them, its buffer may take four times as much.
@@ -52,7 +54,9 @@ impl Pending {
                 continue;
             }
             let missing = self.need.min(self.cap).saturating_sub(self.waiting());
-            let (now, later) = rest.split_at_checked(missing).unwrap_or((rest, &[]));
+            // Some more than asked for, so that a search does not go byte by byte.
+            let some = missing.max(MORE.min(self.cap.saturating_sub(self.waiting())));
+            let (now, later) = rest.split_at_checked(some).unwrap_or((rest, &[]));
             self.append(now);
             rest = later;
             if self.waiting() < self.need.min(self.cap) {

@@ -77,7 +77,15 @@ pub(super) fn find(b: &[u8]) -> Option<usize> {
 
 /// Where something that looks like length and protocol id begins.
 fn candidate(b: &[u8]) -> Option<usize> {
-    b.windows(8).position(|w| matches!(w, [NBSS_MESSAGE, _, _, _, 0xfc..=0xff, b'S', b'M', b'B']))
+    let mut from = 5;
+    loop {
+        let at = from + memchr::memmem::find(b.get(from..)?, b"SMB")?;
+        let start = at.checked_sub(5)?;
+        if matches!(b.get(start..at), Some([NBSS_MESSAGE, _, _, _, 0xfc..=0xff])) {
+            return Some(start);
+        }
+        from = at + 1;
+    }
 }
 
 /// Where a direction stands.
@@ -229,6 +237,12 @@ impl Messages {
     }
 }
 
+/// Where in the last seven bytes a message may begin that does not show itself yet.
+fn tail(w: &[u8]) -> Option<usize> {
+    let may = |b: &[u8]| b.iter().zip(0..).all(|(c, i)| matches!((i, *c), (0, NBSS_MESSAGE) | (1..=3, _) | (4, 0xfc..=0xff) | (5, b'S') | (6, b'M')));
+    (w.len().saturating_sub(7)..w.len()).find(|at| w.get(*at..).is_some_and(may))
+}
+
 /// Looks for the next believable message.
 fn search(place: &mut Place, searched: u64, w: &[u8]) -> Step {
     let skip = match candidate(w) {
@@ -239,9 +253,11 @@ fn search(place: &mut Place, searched: u64, w: &[u8]) -> Step {
         }
         Some(0) => 1,
         Some(at) => at,
-        // The last seven bytes may begin one.
-        None if w.len() < 8 => return Step::Need(8),
-        None => w.len() - 7,
+        None => match tail(w) {
+            Some(0) => return Step::Need(8),
+            Some(at) => at,
+            None => w.len(),
+        },
     };
     *place = Place::Lost(searched.saturating_add(skip as u64));
     Step::Take(skip as u64)
