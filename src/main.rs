@@ -1,2 +1,6 @@
 //! The `spanward` command.
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    spanward::cli::run(std::env::args_os())
+}

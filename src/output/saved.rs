@@ -76,21 +76,31 @@ pub fn list<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<Vec<T>, Saved
     items.into_iter().enumerate().map(record).collect()
 }
 
+/// One line of a line-by-line file.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Saved {
+    /// The line as it stands, with its keys in their order.
+    pub line: String,
+    /// What it says.
+    pub value: Value,
+}
+
 /// The lines of `dir/<name>`, one JSON object each, read one at a time. Stops behind the first error.
-pub fn lines(dir: &Path, name: &str) -> Result<impl Iterator<Item = Result<Value, SavedError>> + use<>, SavedError> {
+pub fn lines(dir: &Path, name: &str) -> Result<impl Iterator<Item = Result<Saved, SavedError>> + use<>, SavedError> {
     let path = dir.join(name);
     let file = File::open(&path).map_err(|e| unreadable(&path, &e))?;
     let (mut reader, mut number, mut stopped) = (BufReader::with_capacity(1 << 16, file), 0usize, false);
-    let mut next = move || -> Result<Option<Value>, SavedError> {
+    let mut next = move || -> Result<Option<Saved>, SavedError> {
         number += 1;
         let mut line = Vec::new();
         reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).map_err(|e| unreadable(&path, &e))?;
         if line.is_empty() {
             return Ok(None);
         }
-        let v: Value = serde_json::from_slice(&line).map_err(|e| wrong(&path, number, because(&e)))?;
-        match v.get("schema").and_then(Value::as_u64) {
-            Some(s) if s == u64::from(SCHEMA) => Ok(Some(v)),
+        let line = String::from_utf8(line).map_err(|_| wrong(&path, number, "not a line that spanward wrote: no UTF-8"))?;
+        let value: Value = serde_json::from_str(&line).map_err(|e| wrong(&path, number, because(&e)))?;
+        match value.get("schema").and_then(Value::as_u64) {
+            Some(s) if s == u64::from(SCHEMA) => Ok(Some(Saved { line: line.trim_end().to_owned(), value })),
             Some(s) => Err(wrong(&path, number, format!("schema {s} is not known to this version (it reads schema {SCHEMA})"))),
             None => Err(wrong(&path, number, "not a line that spanward wrote: no `schema`")),
         }

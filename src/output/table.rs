@@ -57,11 +57,22 @@ impl Table {
         let mut w = csv::Writer::from_writer(Vec::new());
         // Writing into a vector cannot fail, and all rows have the head's length.
         let _ = w.write_record(&self.head);
-        for r in &self.rows {
-            let _ = w.write_record(r.iter().map(|c| cell(c).into_owned()));
-        }
-        w.into_inner().unwrap_or_default()
+        let mut out = w.into_inner().unwrap_or_default();
+        out.extend_from_slice(&csv_rows(&self.rows));
+        out
     }
+    /// The rows so far as CSV without a head, and forgets them: for lists that are longer than memory.
+    pub fn take_csv_rows(&mut self) -> Vec<u8> {
+        csv_rows(&std::mem::take(&mut self.rows))
+    }
+}
+
+fn csv_rows(rows: &[Vec<String>]) -> Vec<u8> {
+    let mut w = csv::Writer::from_writer(Vec::new());
+    for r in rows {
+        let _ = w.write_record(r.iter().map(|c| cell(c).into_owned()));
+    }
+    w.into_inner().unwrap_or_default()
 }
 
 /// Text filled up with spaces to a width as shown.
