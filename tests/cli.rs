@@ -1,0 +1,248 @@
+//! The command line as scripts see it: exit codes, standard output, files. Captures are made here, byte by byte.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A classic pcap (LINKTYPE_ETHERNET, µs) of frames one millisecond apart.
+fn pcap(frames: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for v in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 1] {
+        out.extend(v.to_le_bytes());
+    }
+    for (i, f) in frames.iter().enumerate() {
+        let (secs, len) = (1_795_255_200u32, f.len() as u32);
+        for v in [secs, i as u32 * 1000, len, len] {
+            out.extend(v.to_le_bytes());
+        }
+        out.extend(f);
+    }
+    out
+}
+
+/// One TCP segment without payload between two hosts of 10.20.1.0/24.
+fn tcp(src: u8, dst: u8, sport: u16, dport: u16, flags: u8, seq: u32, ack: u32) -> Vec<u8> {
+    let mut f = vec![2, 0, 0, 0, 0, dst, 2, 0, 0, 0, 0, src, 8, 0];
+    f.extend([0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 20, 1, src, 10, 20, 1, dst]);
+    f.extend(sport.to_be_bytes());
+    f.extend(dport.to_be_bytes());
+    f.extend(seq.to_be_bytes());
+    f.extend(ack.to_be_bytes());
+    f.extend([0x50, flags, 0x20, 0, 0, 0, 0, 0]);
+    f
+}
+
+/// A whole, empty connection to port 445.
+fn connection() -> Vec<u8> {
+    let (a, b, p) = (33, 40, 50_123);
+    pcap(&[
+        tcp(a, b, p, 445, 0x02, 1, 0),
+        tcp(b, a, 445, p, 0x12, 9, 2),
+        tcp(a, b, p, 445, 0x10, 2, 10),
+        tcp(a, b, p, 445, 0x11, 2, 10),
+        tcp(b, a, 445, p, 0x11, 10, 3),
+        tcp(a, b, p, 445, 0x10, 3, 11),
+    ])
+}
+
+fn spanward(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_spanward")).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+fn code(args: &[&str]) -> i32 {
+    spanward(args).status.code().unwrap()
+}
+
+fn said(o: &Output) -> String {
+    String::from_utf8_lossy(&o.stderr).into_owned()
+}
+
+struct Folder {
+    dir: tempfile::TempDir,
+}
+
+impl Folder {
+    fn new() -> Folder {
+        let f = Folder { dir: tempfile::tempdir().unwrap() };
+        f.put("x.pcap", &connection());
+        f
+    }
+    fn put(&self, name: &str, bytes: &[u8]) -> String {
+        let p = self.dir.path().join(name);
+        std::fs::write(&p, bytes).unwrap();
+        p.display().to_string()
+    }
+    fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).display().to_string()
+    }
+}
+
+fn shared(name: &str) -> Option<PathBuf> {
+    let root = std::env::var("SPANWARD_SHARED").unwrap_or(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared").to_owned());
+    let p = Path::new(&root).join(name);
+    if !p.exists() {
+        println!("skipped: {} is not there", p.display());
+    }
+    p.exists().then_some(p)
+}
+
+#[test]
+fn exit_codes_are_the_contracts() {
+    let f = Folder::new();
+    let x = f.path("x.pcap");
+    assert_eq!(code(&["replay", &x]), 0);
+    // 2: the command line or a config file.
+    let site = f.put("bad.toml", b"[zones.ward]\nnetwork = [\"10.0.0.0/8\"]\n");
+    for wrong in [
+        vec!["replay"],
+        vec![],
+        vec!["replay", "--no-such-flag", &x],
+        vec!["run"],
+        vec!["replay", "--filter", "no such filter", &x],
+        vec!["replay", "--from", "yesterday", &x],
+        vec!["replay", "--from", "2026-11-21T10:00:00Z", "--to", "2026-11-21T09:00:00Z", &x],
+        vec!["replay", "--workers", "0", &x],
+        vec!["replay", "--fail-on", "loud", &x],
+        vec!["replay", "--clinical", "10.0.0.0/33", &x],
+        vec!["replay", "--eve", "-", "--format", "json", &x],
+        vec!["replay", "--signatures", "/nonexistent", &x],
+        vec!["replay", "-q", "-v", &x],
+        vec!["replay", "-c", &site, &x],
+    ] {
+        let o = spanward(&wrong);
+        assert_eq!(o.status.code(), Some(2), "{wrong:?}: {}", said(&o));
+        assert!(o.stdout.is_empty() && !o.stderr.is_empty(), "{wrong:?}");
+    }
+    let o = said(&spanward(&["replay", "-c", &site, &x]));
+    assert!(o.contains("bad.toml:2") && o.contains("networks"), "{o}");
+    // 3: an input.
+    let empty = f.put("empty.pcap", b"");
+    let rubbish = f.put("rubbish.txt", b"hello, this is no capture at all");
+    let mut half = connection();
+    half.truncate(half.len() - 10);
+    let half = f.put("half.pcap", &half);
+    let dir = f.path("rubbish");
+    std::fs::create_dir(&dir).unwrap();
+    std::fs::write(Path::new(&dir).join("a.txt"), "nothing").unwrap();
+    for damaged in [&empty, &rubbish, &half, &dir, &f.path("missing.pcap")] {
+        let o = spanward(&["replay", "-q", damaged, &x]);
+        assert_eq!(o.status.code(), Some(3), "{damaged}: {}", said(&o));
+        assert!(said(&o).contains(damaged.as_str()), "{damaged}: {}", said(&o));
+        assert!(!o.stdout.is_empty(), "what was read is reported");
+    }
+    // 4: output. It wins over damage; the text is still printed.
+    if Path::new("/dev/full").exists() {
+        let o = spanward(&["replay", "--eve", "/dev/full", &half]);
+        assert_eq!(o.status.code(), Some(4), "{}", said(&o));
+        assert!(said(&o).contains("/dev/full") && !o.stdout.is_empty());
+    }
+    let o = spanward(&["replay", "-o", &format!("{x}/out"), &x]);
+    assert_eq!(o.status.code(), Some(4), "{}", said(&o));
+    assert!(!o.stdout.is_empty());
+    for ok in [&["--help"][..], &["--version"], &["replay", "--help"], &["completions", "bash"], &["man"]] {
+        assert_eq!(code(ok), 0, "{ok:?}");
+    }
+}
+
+fn keys(v: &Value) -> Vec<&str> {
+    v.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn json_is_one_object_and_the_files_agree_with_it() {
+    let f = Folder::new();
+    let (x, out) = (f.path("x.pcap"), f.path("out"));
+    let o = spanward(&["replay", "-o", &out, "--format", "json", &x]);
+    assert!(o.status.success(), "{}", said(&o));
+    let v: Value = serde_json::from_slice(&o.stdout).unwrap();
+    let mut want = vec!["schema", "packets", "bytes", "flows", "first_ts", "last_ts", "coverage", "devices", "findings", "incidents"];
+    want.sort();
+    assert_eq!(keys(&v), want);
+    assert_eq!((v["schema"].as_u64(), v["packets"].as_u64(), v["flows"].as_u64()), (Some(1), Some(6), Some(1)));
+    assert_eq!(v["first_ts"], "2026-11-21T10:00:00.000000000Z");
+    for name in ["devices", "findings", "incidents"] {
+        let file: Value = serde_json::from_slice(&std::fs::read(format!("{out}/{name}.json")).unwrap()).unwrap();
+        assert_eq!(file[name], v[name], "{name}");
+    }
+    let flows = std::fs::read_to_string(format!("{out}/flows.jsonl")).unwrap();
+    let flow: Value = serde_json::from_str(flows.lines().next().unwrap()).unwrap();
+    assert_eq!((flow["conn_state"].as_str(), flow["service"].as_str()), (Some("SF"), Some("smb")), "{flow}");
+    let mut names: Vec<_> = std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["devices.json", "eve.jsonl", "findings.json", "flows.jsonl", "incidents.json", "summary.json", "weird.json"]);
+    // The same again over the old files, with two workers: the same bytes.
+    let again = f.path("again");
+    assert_eq!(code(&["replay", "-q", "-o", &again, "--workers", "2", &x]), 0);
+    assert_eq!(code(&["replay", "-q", "-o", &again, "--workers", "1", &x]), 0);
+    for n in names {
+        assert_eq!(std::fs::read(format!("{out}/{n}")).unwrap(), std::fs::read(format!("{again}/{n}")).unwrap(), "{n}");
+    }
+}
+
+#[test]
+fn lists_read_what_a_replay_wrote_and_name_damage() {
+    let f = Folder::new();
+    let (x, out) = (f.path("x.pcap"), f.path("out"));
+    assert_eq!(code(&["replay", "-q", "-o", &out, &x]), 0);
+    let table = String::from_utf8(spanward(&["flows", &out, "--host", "10.20.1.33"]).stdout).unwrap();
+    assert!(table.starts_with("TS ") && table.contains("10.20.1.40"), "{table}");
+    assert!(spanward(&["flows", &out, "--host", "10.99.0.0/16", "--format", "json"]).stdout.is_empty());
+    let csv = String::from_utf8(spanward(&["flows", &out, "--format", "csv"]).stdout).unwrap();
+    assert_eq!(csv.lines().count(), 2, "{csv}");
+    for list in ["devices", "findings", "incidents"] {
+        let o = spanward(&[list, &out, "--format", "json"]);
+        let v: Value = serde_json::from_slice(&o.stdout).unwrap();
+        assert_eq!(v["schema"], 1, "{list}");
+        let o = spanward(&[list, &f.path("nowhere")]);
+        assert_eq!(o.status.code(), Some(3));
+        assert!(said(&o).contains(&format!("{list}.json")), "{}", said(&o));
+    }
+    let flows = std::fs::read(format!("{out}/flows.jsonl")).unwrap();
+    std::fs::write(format!("{out}/flows.jsonl"), [&flows[..], &flows[..40]].concat()).unwrap();
+    let o = spanward(&["flows", &out]);
+    assert_eq!(o.status.code(), Some(3));
+    assert!(said(&o).contains("flows.jsonl:2: ") && !o.stdout.is_empty(), "{}", said(&o));
+}
+
+#[test]
+fn nothing_acts_on_what_is_no_terminal_and_a_closed_pipe_is_quiet() {
+    let f = Folder::new();
+    let x = f.path("x.pcap");
+    let o = spanward(&["replay", "-q", "--lang", "ja", &x]);
+    assert!(!o.stdout.contains(&0x1b) && o.stderr.is_empty(), "{}", said(&o));
+    assert!(String::from_utf8(o.stdout).unwrap().contains("パケット 6"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_spanward"))
+        .args(["replay", "-q", "--eve", "-", &x])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let o = child.wait_with_output().unwrap();
+    assert!(o.status.success() && o.stderr.is_empty(), "{:?} {}", o.status, said(&o));
+}
+
+#[test]
+fn an_incident_of_the_bed_reads_well_in_every_form() {
+    let (Some(capture), Some(site), Some(schema)) = (shared("bed/captures/incident.pcap"), shared("bed/site.toml"), shared("eve/schema.json")) else {
+        return;
+    };
+    let (capture, site) = (capture.display().to_string(), site.display().to_string());
+    let f = Folder::new();
+    let eve = f.path("eve.jsonl");
+    let o = spanward(&["replay", "-q", "-c", &site, "--eve", &eve, "--format", "json", "--fail-on", "info", &capture]);
+    let v: Value = serde_json::from_slice(&o.stdout).unwrap();
+    let found = !v["findings"].as_array().unwrap().is_empty();
+    assert_eq!(o.status.code(), Some(i32::from(found)), "{}", said(&o));
+    let tool = Command::new("python3").args(["-c", "import jsonschema"]).output().is_ok_and(|o| o.status.success());
+    if tool {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/eve_schema.py");
+        let o = Command::new("python3").arg(script).arg(schema).arg(&eve).output().unwrap();
+        assert!(o.status.success(), "{}", String::from_utf8_lossy(&o.stdout));
+    }
+    for line in std::fs::read_to_string(&eve).unwrap().lines() {
+        let v: Value = serde_json::from_str(line).unwrap();
+        assert!(v["timestamp"].as_str().unwrap().ends_with("+0000"), "{line}");
+    }
+}
