@@ -4,7 +4,7 @@
 mod initial;
 
 use super::cursor::Cursor;
-use super::tls::hello;
+use super::tls::{Hello, hello};
 use super::{Message, Probe, Protocol, Reader, Side, Verdict};
 use crate::base::Service;
 use initial::{Initial, Version};
@@ -45,17 +45,11 @@ fn read(p: &Probe<'_>, out: &mut Vec<Message>) {
             crypto.read_frames(&plain);
         }
     }
-    let message = crypto.prefix();
-    if message.is_empty() {
-        out.extend(crypto.pieces.first().map(|(offset, _)| Message::Weird("quic_hello_split", *offset as u32)));
-        return;
-    }
-    match hello::parse(&message, true) {
-        // Of a hello in several datagrams only what names the responder is worth telling.
-        Some(h) if hello::is_whole(&message) || h.sni.is_some() => out.push(Message::Tls(Box::new(h))),
-        Some(_) => out.push(Message::Weird("quic_hello_split", message.len() as u32)),
-        None if hello::is_whole(&message) => out.push(Message::Weird("quic_no_hello", 0)),
-        None => out.push(Message::Weird("quic_hello_split", message.len() as u32)),
+    match crypto.hello() {
+        Some(h) => out.push(Message::Tls(Box::new(h))),
+        // A hello in several datagrams whose name is in another one is nothing odd: post-quantum key shares make it so.
+        None if crypto.first_run().is_some_and(|run| hello::is_whole(&run)) => out.push(Message::Weird("quic_no_hello", 0)),
+        None => {}
     }
 }
 
@@ -89,15 +83,39 @@ impl Crypto {
         }
         Some(())
     }
-    /// The stream from its beginning to the first hole. Not longer than the datagram.
-    fn prefix(&mut self) -> Vec<u8> {
-        self.pieces.sort_by_key(|(offset, _)| *offset);
-        let mut out = Vec::new();
-        for (offset, data) in &self.pieces {
-            let Some(known) = (out.len() as u64).checked_sub(*offset) else { break };
-            out.extend_from_slice(usize::try_from(known).ok().and_then(|n| data.get(n..)).unwrap_or_default());
+    /// The hello, if it is whole; else what names the responder, wherever its piece lies: browsers scatter the hello over frames and datagrams.
+    fn hello(&mut self) -> Option<Hello> {
+        let runs = self.runs();
+        let from_start = runs.iter().find(|(offset, _)| *offset == 0).and_then(|(_, run)| Some((hello::parse(run, true)?, hello::is_whole(run))));
+        match from_start {
+            Some((h, true)) => Some(h),
+            Some((h, false)) if h.sni.is_some() => Some(h),
+            other => {
+                let sni = runs.iter().find_map(|(_, run)| hello::find_server_name(run))?;
+                // QUIC has no other TLS than 1.3 (RFC 9001, 4.2).
+                let known = other.map_or_else(|| Hello { version: 0x0304, quic: true, ..Hello::default() }, |(h, _)| h);
+                Some(Hello { sni: Some(sni), ..known })
+            }
         }
-        out
+    }
+    /// The stream's beginning, to the first hole.
+    fn first_run(&mut self) -> Option<Vec<u8>> {
+        self.runs().into_iter().find(|(offset, _)| *offset == 0).map(|(_, run)| run)
+    }
+    /// The pieces joined where they touch: offset and bytes, in order. Together not longer than the datagram.
+    fn runs(&mut self) -> Vec<(u64, Vec<u8>)> {
+        self.pieces.sort_by_key(|(offset, _)| *offset);
+        let mut runs: Vec<(u64, Vec<u8>)> = Vec::new();
+        for (offset, data) in &self.pieces {
+            match runs.last_mut() {
+                Some((start, run)) if *offset <= *start + run.len() as u64 => {
+                    let known = usize::try_from(*start + run.len() as u64 - offset).unwrap_or(usize::MAX);
+                    run.extend_from_slice(data.get(known..).unwrap_or_default());
+                }
+                _ => runs.push((*offset, data.clone())),
+            }
+        }
+        runs
     }
 }
 

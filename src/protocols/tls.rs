@@ -43,6 +43,8 @@ const HEADER: usize = 5;
 const RECORD_MAX: usize = 16_384 + 2048;
 /// A longer hello is not read (post-quantum key shares make some 2 KiB).
 const HELLO_MAX: usize = 65_536;
+/// Segments before the first record that are taken for what precedes TLS on the same connection (SMTP, LDAP, a proxy's CONNECT).
+const SKIPPED_MAX: u8 = 16;
 /// After its own hello an end sends at most early data before it has the other's; more than this means that the other's was not seen.
 const WAIT_MAX: u64 = 65_536;
 
@@ -124,6 +126,10 @@ struct Records {
     hello: Vec<u8>,
     /// Nothing more is to be read.
     finished: bool,
+    /// A record has been found.
+    synced: bool,
+    /// Segments skipped before that.
+    skipped: u8,
     /// A hole in the capture ended the hello early: to be told with the next bytes.
     cut: bool,
     /// There will be no hello on the other side either.
@@ -131,6 +137,19 @@ struct Records {
 }
 
 impl Records {
+    /// Does TLS begin with this segment, or has it begun already? What comes before it in the clear is skipped by whole segments.
+    fn begins(&mut self, bytes: &[u8], out: &mut Vec<Message>) -> bool {
+        let short = bytes.len() < HEADER && bytes.first() == Some(&HANDSHAKE);
+        self.synced |= short || record(bytes).is_some();
+        if !self.synced {
+            self.skipped += 1;
+            if self.skipped >= SKIPPED_MAX {
+                out.push(Message::Weird("tls_no_record", 0));
+                self.give_up();
+            }
+        }
+        self.synced
+    }
     fn step(&mut self, window: &[u8], out: &mut Vec<Message>) -> Step {
         if self.left > 0 {
             return self.fragment(window, out);
@@ -215,7 +234,9 @@ impl StreamParser for Stream {
             half.after = half.after.saturating_add(bytes.len() as u64);
         } else {
             let Half { pending, records, .. } = half;
-            pending.feed(bytes, |window| records.step(window, out));
+            if records.begins(bytes, out) {
+                pending.feed(bytes, |window| records.step(window, out));
+            }
         }
     }
     fn gap(&mut self, from: Side, lost: u64) {

@@ -70,6 +70,18 @@ pub(in crate::protocols) fn is_whole(message: &[u8]) -> bool {
     c.u24().is_some_and(|n| c.len() >= n as usize)
 }
 
+/// Looks for a whole server name extension in a run of bytes out of the middle of a ClientHello. Three lengths that fit into each other and a
+/// host name behind them are taken for one.
+pub(in crate::protocols) fn find_server_name(run: &[u8]) -> Option<String> {
+    (0..run.len()).find_map(|at| {
+        let mut c = Cursor::new(run.get(at..)?);
+        let (0, body) = (c.u16()?, c.vec16()?) else { return None };
+        let name = host_name(body).filter(|n| n.len() + 5 == body.len())?;
+        let possible = name.contains(&b'.') && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+        possible.then(|| text(name, 255).to_ascii_lowercase())
+    })
+}
+
 fn client(f: &Fields<'_>, quic: bool) -> Hello {
     Hello {
         server: false,

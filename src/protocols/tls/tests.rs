@@ -111,6 +111,22 @@ fn the_middle_of_a_connection_is_given_up_at_once() {
 }
 
 #[test]
+fn what_comes_before_tls_is_skipped() {
+    let mut s = Stream::new();
+    assert_eq!(feed(&mut s, Side::Resp, b"220 mail.example ESMTP\r\n"), []);
+    assert_eq!(feed(&mut s, Side::Orig, b"STARTTLS\r\n"), []);
+    assert_eq!(feed(&mut s, Side::Resp, b"220 ready\r\n"), []);
+    assert!(!s.done());
+    assert!(!hello(&feed(&mut s, Side::Orig, &records(22, &client_hello("a.example", 0), 9999))).server);
+    assert!(hello(&feed(&mut s, Side::Resp, &records(22, &server_hello(), 9999))).server);
+    assert!(s.done());
+    let mut s = Stream::new();
+    let told: Vec<Message> = (0..20).flat_map(|_| feed(&mut s, Side::Orig, b"EHLO again\r\n")).collect();
+    assert_eq!(told, [Message::Weird("tls_no_record", 0)]);
+    assert!(s.done());
+}
+
+#[test]
 fn one_way_traffic_is_not_waited_for_without_end() {
     let mut s = Stream::new();
     feed(&mut s, Side::Orig, &records(22, &client_hello("a.example", 0), 9999));
