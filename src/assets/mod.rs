@@ -26,8 +26,7 @@ use std::sync::Arc;
 
 /// Manufacturer by the first three bytes; empty if unknown or randomised.
 fn vendor(mac: Mac) -> &'static str {
-    let _ = mac;
-    ""
+    crate::site::vendor(mac).unwrap_or_default()
 }
 
 /// Everything learned. Updated with every event before the detectors see it.

@@ -1,11 +1,18 @@
 //! One file per detector: [`Event`] in, [`Finding`] out. A detector sees `Event`, `Assets` and `Site`, nothing else.
 #![forbid(unsafe_code)]
 
+mod address_conflict;
+mod claims;
+mod clinical_egress;
 mod dark_contact;
+mod egress_attempt;
 mod fanout;
 mod finding;
 mod new_admin_edge;
+mod outbound;
+mod policy_violation;
 mod rdp_fanout;
+mod rogue_dhcp;
 mod scan;
 mod sessions;
 pub mod signature;
@@ -13,6 +20,9 @@ mod smb_fanout;
 mod spread_path;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+pub(crate) mod testing_link;
+mod unknown_device;
 
 pub use finding::{Evidence, Finding, Subject};
 
@@ -61,6 +71,12 @@ pub type Build = fn(&Signature) -> Result<Box<dyn Detector>, SignatureError>;
 
 /// Every detector, in the order in which they see an event. Adding one means one file and one line here (and its signature in `signature`).
 pub static DETECTORS: &[(&str, Build)] = &[
+    (unknown_device::ID, unknown_device::build),
+    (address_conflict::ID, address_conflict::build),
+    (rogue_dhcp::ID, rogue_dhcp::build),
+    (clinical_egress::ID, clinical_egress::build),
+    (egress_attempt::ID, egress_attempt::build),
+    (policy_violation::ID, policy_violation::build),
     (scan::ID, scan::build),
     (dark_contact::ID, dark_contact::build),
     (smb_fanout::ID, smb_fanout::build),

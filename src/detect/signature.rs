@@ -14,7 +14,20 @@ macro_rules! embedded {
         &[$((concat!($id, ".toml"), include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/signatures/", $id, ".toml")))),*]
     };
 }
-const EMBEDDED: &[(&str, &str)] = embedded!["dark-contact", "new-admin-edge", "rdp-fanout", "scan", "smb-fanout", "spread-path"];
+const EMBEDDED: &[(&str, &str)] = embedded![
+    "address-conflict",
+    "clinical-egress",
+    "dark-contact",
+    "egress-attempt",
+    "new-admin-edge",
+    "policy-violation",
+    "rdp-fanout",
+    "rogue-dhcp",
+    "scan",
+    "smb-fanout",
+    "spread-path",
+    "unknown-device",
+];
 
 /// What is wrong with a signature, and where.
 pub type SignatureError = ConfigError;
