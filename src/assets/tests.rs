@@ -1,3 +1,5 @@
+//! Devices, bindings, gateways, names, services and edges, learned from events.
+
 use super::*;
 use crate::base::{Cidr, Confidence, FiveTuple, Outcome, Service, proto};
 use crate::event::{Contact, EventKind, FlowInfo, Shape, Sighting};
