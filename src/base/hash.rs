@@ -43,6 +43,13 @@ impl KeyedHash {
         let y = fold(b as u64 ^ self.k[2], (b >> 64) as u64 ^ self.k[3]);
         fold(x ^ c ^ self.k[3], y.rotate_left(29) ^ self.k[1])
     }
+    /// `(hash3(a, b, c), hash3(a, b, 0))`, the work on the addresses done once. With `a <= b` the second is [`KeyedHash::pair`].
+    #[inline(always)]
+    pub const fn hash3_and_pair(&self, a: u128, b: u128, c: u64) -> (u64, u64) {
+        let x = fold(a as u64 ^ self.k[0], (a >> 64) as u64 ^ self.k[1]) ^ self.k[3];
+        let y = fold(b as u64 ^ self.k[2], (b >> 64) as u64 ^ self.k[3]).rotate_left(29) ^ self.k[1];
+        (fold(x ^ c, y), fold(x, y))
+    }
     /// Of an unordered pair of addresses: equal for both directions.
     #[inline]
     pub const fn pair(&self, a: u128, b: u128) -> u64 {
@@ -65,6 +72,7 @@ mod tests {
         }
         assert!(buckets.iter().all(|n| (850..1150).contains(n)), "{buckets:?}");
         assert_eq!(h.pair(5, 9), h.pair(9, 5));
+        assert_eq!(h.hash3_and_pair(5, 9, 77), (h.hash3(5, 9, 77), h.pair(9, 5)));
         assert_ne!(h.hash3(5, 9, 1), h.hash3(9, 5, 1));
     }
 }

@@ -84,6 +84,7 @@ pub struct FlowKey {
 
 impl FlowKey {
     /// The key of a packet from `src` to `dst`, and whether `src` is the key's `a` end.
+    #[inline]
     pub fn new(src: Addr, dst: Addr, sport: u16, dport: u16, proto: u8) -> (FlowKey, bool) {
         if (src.0, sport) <= (dst.0, dport) {
             (FlowKey { a: src, b: dst, a_port: sport, b_port: dport, proto }, true)
@@ -92,8 +93,17 @@ impl FlowKey {
         }
     }
     /// The keyed hash by which tables find the flow; equal for both directions.
+    #[inline]
     pub fn hash(&self, h: &KeyedHash) -> u64 {
-        let ports = u64::from(self.a_port) << 32 | u64::from(self.b_port) << 8 | u64::from(self.proto);
-        h.hash3(self.a.0, self.b.0, ports)
+        h.hash3(self.a.0, self.b.0, self.ports())
+    }
+    /// [`FlowKey::hash`] and, for little more work, the hash of the address pair alone ([`KeyedHash::pair`]).
+    #[inline(always)]
+    pub fn hash_and_pair(&self, h: &KeyedHash) -> (u64, u64) {
+        h.hash3_and_pair(self.a.0, self.b.0, self.ports())
+    }
+    #[inline(always)]
+    fn ports(&self) -> u64 {
+        u64::from(self.a_port) << 32 | u64::from(self.b_port) << 8 | u64::from(self.proto)
     }
 }
