@@ -1,3 +1,5 @@
+//! SMB set-ups in every order, split and state of repair.
+
 use super::build::{self, NT_STATUS, UNICODE, frame};
 use super::frame::{HELD, Reader};
 use super::*;
