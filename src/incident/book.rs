@@ -1,47 +1,21 @@
-//! The book of findings and incidents.
+//! The book of findings and incidents: one finding per story, one incident per set of findings that share hosts and time.
 
+use super::story::{Incident, names};
 use crate::assets::Assets;
-use crate::base::{Addr, Outcome, Service, Severity, Timestamp};
+use crate::base::{Severity, Span, Timestamp};
 use crate::detect::Finding;
 use crate::event::Coverage;
 use crate::site::Site;
-use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// How far an attack has come (入口→偵察→権限→横展開→持出し→暗号化).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stage {
-    /// A way in: unknown device, supplier line, inbound.
-    Entry,
-    /// Looking around.
-    Recon,
-    /// Credentials.
-    Privilege,
-    /// Moving to other hosts.
-    Spread,
-    /// Data gathered or sent out.
-    Staging,
-    /// Encryption, destruction.
-    Impact,
-}
-
-/// One step of a path.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Hop {
-    /// When the step was made.
-    pub ts: Timestamp,
-    /// From whom.
-    pub from: Addr,
-    /// To whom.
-    pub to: Addr,
-    /// By what.
-    pub via: Service,
-    /// As whom, if known.
-    pub user: Option<String>,
-    /// How it ended.
-    pub outcome: Outcome,
-}
+/// Most findings kept; beyond, the mildest and oldest leave. An incident's findings leave last.
+const MAX_FINDINGS: usize = 100_000;
+/// Most incidents kept; beyond, findings are kept without one.
+const MAX_INCIDENTS: usize = 10_000;
+/// Most findings of one incident; further ones belong to it but are not listed.
+const MAX_MEMBERS: usize = 512;
+/// Findings this far apart are not one story.
+const APART: Span = Span::hours(24);
 
 /// A finding as it is kept: with its id, revision and the coverage under which it was made.
 #[derive(Clone, PartialEq, Debug)]
@@ -60,61 +34,75 @@ pub struct Kept {
     pub incident: String,
 }
 
-/// One growing story.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Incident {
-    /// `I0001` in order of opening.
-    pub id: String,
-    /// Rises with every change.
-    pub rev: u32,
-    /// First evidence.
-    pub opened: Timestamp,
-    /// Last evidence.
-    pub last_ts: Timestamp,
-    /// Worst severity, raised by combination.
-    pub severity: Severity,
-    /// How far it came.
-    pub stage: Stage,
-    /// Where it began: address or MAC.
-    pub patient_zero: String,
-    /// `supplier unlisted-device local beacon internet unknown`.
-    pub origin: &'static str,
-    /// Every host of the story.
-    pub hosts: Vec<String>,
-    /// The path, in time order.
-    pub path: Vec<Hop>,
-    /// Ids of its findings.
-    pub findings: Vec<String>,
-    /// Files known to be lost.
-    pub files_lost: u64,
+/// What links findings to an incident, beside what is told of it.
+#[derive(Debug, Default)]
+struct Links {
+    /// Sequence numbers of its findings.
+    members: BTreeSet<u64>,
+    /// Hosts that did something, by every name.
+    own: BTreeSet<String>,
+    /// Hosts that were entered.
+    entered: BTreeSet<String>,
+    first: Timestamp,
+    last: Timestamp,
 }
 
 /// Keeps findings (one per story, revised) and builds incidents from them.
 #[derive(Debug, Default)]
 pub struct Book {
     kept: Vec<Kept>,
-    index: BTreeMap<(&'static str, String), usize>,
+    /// Sequence numbers of `kept`, ascending.
+    seqs: Vec<u64>,
+    index: BTreeMap<(&'static str, String), u64>,
     incidents: Vec<Incident>,
+    links: Vec<Links>,
+    /// Numbers of `incidents`, ascending.
+    numbers: Vec<u64>,
+    /// Incidents by the names of their hosts.
+    by_name: BTreeMap<String, BTreeSet<u64>>,
+    opened: u64,
+    next: u64,
+    evicted: u64,
+    unopened: u64,
 }
 
 impl Book {
     /// Takes a finding in; returns the index of the kept one and whether it is new.
-    pub fn admit(&mut self, finding: Finding, _site: &Site, assets: &Assets, coverage: &Coverage) -> (usize, bool) {
-        let key = (finding.detector, finding.story.clone());
-        let orig_all = assets.all_names_of(finding.orig.addr, finding.orig.mac);
-        if let Some(&i) = self.index.get(&key)
-            && let Some(k) = self.kept.get_mut(i)
+    pub fn admit(&mut self, mut finding: Finding, site: &Site, assets: &Assets, coverage: &Coverage) -> (usize, bool) {
+        if finding.zone.is_empty()
+            && let Some(a) = finding.orig.addr
         {
-            k.rev += 1;
-            k.finding = finding;
-            k.orig_all = orig_all;
-            k.coverage = *coverage;
-            return (i, false);
+            site.zone_name(a).clone_into(&mut finding.zone);
         }
-        let i = self.kept.len();
-        self.kept.push(Kept { id: format!("F{:06}", i + 1), rev: 1, finding, orig_all, coverage: *coverage, incident: String::new() });
-        self.index.insert(key, i);
-        (i, true)
+        let mut orig_all = assets.all_names_of(finding.orig.addr, finding.orig.mac);
+        for name in [finding.orig.addr.map(|a| a.to_string()), finding.orig.mac.map(|m| m.to_string())].into_iter().flatten() {
+            if !orig_all.contains(&name) {
+                orig_all.push(name);
+            }
+        }
+        let key = (finding.detector, finding.story.clone());
+        let (seq, new) = match self.index.get(&key).copied() {
+            Some(seq) => {
+                if let Some(k) = self.position(seq).and_then(|i| self.kept.get_mut(i)) {
+                    k.rev += 1;
+                    (k.finding, k.orig_all, k.coverage) = (finding, orig_all, *coverage);
+                }
+                (seq, false)
+            }
+            None => {
+                if self.kept.len() >= MAX_FINDINGS {
+                    self.evict();
+                }
+                self.next += 1;
+                let id = format!("F{:06}", self.next);
+                self.kept.push(Kept { id, rev: 1, finding, orig_all, coverage: *coverage, incident: String::new() });
+                self.seqs.push(self.next);
+                self.index.insert(key, self.next);
+                (self.next, true)
+            }
+        };
+        self.link(seq, site);
+        (self.position(seq).unwrap_or(0), new)
     }
     /// All findings in order of first emission.
     pub fn findings(&self) -> &[Kept] {
@@ -123,5 +111,117 @@ impl Book {
     /// All incidents in order of opening.
     pub fn incidents(&self) -> &[Incident] {
         &self.incidents
+    }
+    /// Findings that had to leave, and findings for which no incident could be opened, because the book was full.
+    pub fn evicted(&self) -> (u64, u64) {
+        (self.evicted, self.unopened)
+    }
+    fn position(&self, seq: u64) -> Option<usize> {
+        self.seqs.binary_search(&seq).ok()
+    }
+    fn kept(&self, seq: u64) -> Option<&Kept> {
+        self.position(seq).and_then(|i| self.kept.get(i))
+    }
+    /// Makes room: a hundredth of the book leaves at once, the mildest and oldest first, those of incidents last.
+    fn evict(&mut self) {
+        let mut order: Vec<(bool, Severity, u64)> =
+            self.kept.iter().zip(&self.seqs).map(|(k, s)| (!k.incident.is_empty(), k.finding.severity, *s)).collect();
+        order.sort_unstable();
+        let gone: BTreeSet<u64> = order.iter().take(MAX_FINDINGS / 100).map(|o| o.2).collect();
+        self.evicted += gone.len() as u64;
+        self.index.retain(|_, s| !gone.contains(s));
+        let mut seqs = self.seqs.iter();
+        self.kept.retain(|_| seqs.next().is_some_and(|s| !gone.contains(s)));
+        self.seqs.retain(|s| !gone.contains(s));
+        for l in &mut self.links {
+            l.members.retain(|s| !gone.contains(s));
+        }
+    }
+    /// Finds the incident of a finding, opens one, or makes one of several.
+    fn link(&mut self, seq: u64, site: &Site) {
+        let Some(k) = self.kept(seq) else { return };
+        let weighty = k.finding.severity >= Severity::Medium;
+        let (own, entered) = names(k, site);
+        let (first, last) = (k.finding.first_ts, k.finding.last_ts);
+        // Numbers rise with the order of opening: the first hit is the oldest.
+        let names = own.iter().chain(entered.iter().filter(|_| weighty));
+        let mut near: BTreeSet<u64> = names.filter_map(|n| self.by_name.get(n)).flatten().copied().collect();
+        near.extend(k.incident.get(1..).and_then(|n| n.parse::<u64>().ok()));
+        let is_hit = |l: &Links| {
+            let in_time = first <= l.last + APART && l.first <= last + APART;
+            // A host that both only entered (a file server, say) links nothing.
+            let shares =
+                || own.iter().any(|n| l.own.contains(n) || weighty && l.entered.contains(n)) || weighty && entered.iter().any(|n| l.own.contains(n));
+            l.members.contains(&seq) || in_time && shares()
+        };
+        let places = near.into_iter().filter_map(|n| self.numbers.binary_search(&n).ok());
+        let hits: Vec<usize> = places.filter(|i| self.links.get(*i).is_some_and(is_hit)).collect();
+        let Some(at) = hits.first().copied().or_else(|| if weighty { self.open(first) } else { None }) else { return };
+        for i in hits.iter().skip(1).rev() {
+            self.fold(at, *i);
+        }
+        if let Some(l) = self.links.get_mut(at) {
+            if l.members.len() < MAX_MEMBERS {
+                l.members.insert(seq);
+            }
+            if weighty {
+                let number = self.numbers.get(at).copied().unwrap_or_default();
+                for name in own.iter().chain(&entered) {
+                    self.by_name.entry(name.clone()).or_default().insert(number);
+                }
+                l.own.extend(own);
+                l.entered.extend(entered);
+                (l.first, l.last) = (l.first.min(first), l.last.max(last));
+            }
+        }
+        let id = self.incidents.get(at).map(|i| i.id.clone()).unwrap_or_default();
+        if let Some(k) = self.position(seq).and_then(|i| self.kept.get_mut(i)) {
+            k.incident = id;
+        }
+        self.tell(at, site);
+    }
+    fn open(&mut self, ts: Timestamp) -> Option<usize> {
+        if self.incidents.len() >= MAX_INCIDENTS {
+            self.unopened += 1;
+            return None;
+        }
+        self.opened += 1;
+        self.incidents.push(Incident::new(format!("I{:04}", self.opened), ts));
+        self.numbers.push(self.opened);
+        self.links.push(Links { first: ts, last: ts, ..Links::default() });
+        Some(self.incidents.len() - 1)
+    }
+    /// Two incidents turn out to be one: the older keeps its id, the younger's findings move.
+    fn fold(&mut self, into: usize, from: usize) {
+        if into >= from || from >= self.links.len() {
+            return;
+        }
+        let (old, _, gone) = (self.links.remove(from), self.incidents.remove(from), self.numbers.remove(from));
+        let number = self.numbers.get(into).copied().unwrap_or_default();
+        for name in old.own.iter().chain(&old.entered) {
+            if let Some(n) = self.by_name.get_mut(name) {
+                n.remove(&gone);
+                n.insert(number);
+            }
+        }
+        let id = self.incidents.get(into).map(|i| i.id.clone()).unwrap_or_default();
+        for seq in &old.members {
+            if let Some(k) = self.position(*seq).and_then(|i| self.kept.get_mut(i)) {
+                k.incident.clone_from(&id);
+            }
+        }
+        if let Some(l) = self.links.get_mut(into) {
+            l.members.extend(old.members);
+            l.own.extend(old.own);
+            l.entered.extend(old.entered);
+            (l.first, l.last) = (l.first.min(old.first), l.last.max(old.last));
+        }
+    }
+    fn tell(&mut self, at: usize, site: &Site) {
+        let Some(l) = self.links.get(at) else { return };
+        let members: Vec<&Kept> = l.members.iter().filter_map(|s| self.seqs.binary_search(s).ok().and_then(|i| self.kept.get(i))).collect();
+        if let Some(i) = self.incidents.get_mut(at) {
+            i.tell(&members, site);
+        }
     }
 }

@@ -2,5 +2,12 @@
 #![forbid(unsafe_code)]
 
 mod book;
+mod stage;
+mod story;
+#[cfg(test)]
+mod tests;
+mod text;
 
-pub use book::{Book, Hop, Incident, Kept, Stage};
+pub use book::{Book, Kept};
+pub use stage::{Stage, stage_of};
+pub use story::{Hop, Incident};
