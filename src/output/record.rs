@@ -331,7 +331,8 @@ impl IncidentRecord {
     pub fn new(i: &Incident, findings: &[Kept], words: &dyn Words, lang: Lang) -> IncidentRecord {
         let mut mine: Vec<&Kept> = findings.iter().filter(|k| i.findings.contains(&k.id)).collect();
         mine.sort_by_key(|k| std::cmp::Reverse(k.finding.severity));
-        let mut next: Vec<String> = Vec::new();
+        // The incident's own steps first: they know the whole story; then what the detectors add.
+        let mut next: Vec<String> = i.next(lang);
         for step in mine.iter().flat_map(|k| words.next(k.finding.detector, lang)) {
             if next.len() < MAX_NEXT && !next.contains(&step) {
                 next.push(step);

@@ -1,6 +1,5 @@
 //! Where the words about findings and incidents come from: the signatures. Behind a trait, so that reports can be tested without them.
 
-use super::text_table::{Text, fill};
 use crate::base::Lang;
 use crate::detect::Finding;
 use crate::detect::signature::{Signatures, render};
@@ -18,11 +17,8 @@ pub trait Words {
     /// First steps, most urgent first.
     fn next(&self, detector: &str, lang: Lang) -> Vec<String>;
     /// One sentence about an incident; `mine` are its findings, worst first.
-    fn incident(&self, i: &Incident, mine: &[&Kept], lang: Lang) -> String {
-        let lead = mine.first().map(|k| self.title(k.finding.detector, lang)).unwrap_or_default();
-        let (hosts, hops) = (i.hosts.len().to_string(), i.path.len().to_string());
-        let text = if i.path.is_empty() { Text::IncidentSentence } else { Text::IncidentSentencePath };
-        fill(text.get(lang), &[&lead, &i.patient_zero, &hosts, &hops])
+    fn incident(&self, i: &Incident, _mine: &[&Kept], lang: Lang) -> String {
+        i.summary(lang)
     }
 }
 
