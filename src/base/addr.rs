@@ -189,7 +189,18 @@ impl FromStr for Cidr {
 
 impl<'de> Deserialize<'de> for Cidr {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Cidr, D::Error> {
-        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+        /// Judges the text while the reader still knows where it stands, so that an error names the line of this network, not of its list.
+        struct Written;
+        impl serde::de::Visitor<'_> for Written {
+            type Value = Cidr;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a network such as \"10.0.0.0/24\"")
+            }
+            fn visit_str<E: serde::de::Error>(self, s: &str) -> Result<Cidr, E> {
+                s.parse().map_err(E::custom)
+            }
+        }
+        d.deserialize_str(Written)
     }
 }
 

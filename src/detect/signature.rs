@@ -99,7 +99,7 @@ struct SignatureFile {
     #[serde(default)]
     attack: Vec<Spanned<String>>,
     title: Text<String>,
-    summary: Text<String>,
+    summary: Text<Spanned<String>>,
     first_response: Text<Vec<String>>,
     #[serde(default)]
     threshold: Vec<Spanned<Threshold>>,
@@ -129,8 +129,8 @@ impl Signature {
             thresholds.push(t);
         }
         for (lang, text) in [("en", &raw.summary.en), ("ja", &raw.summary.ja)] {
-            if let Some(rest) = unclosed(text) {
-                return Err(ConfigError::whole(file, format!("`{lang}` in [summary]: `{rest}` opens a placeholder without closing it")));
+            if let Some(rest) = unclosed(text.get_ref()) {
+                return Err(doc.at(text.span(), format!("`{lang}` in [summary]: `{rest}` opens a placeholder without closing it")));
             }
         }
         Ok(Signature {
@@ -139,7 +139,7 @@ impl Signature {
             severity: raw.severity,
             attack: raw.attack.into_iter().map(Spanned::into_inner).collect(),
             title: raw.title,
-            summary: raw.summary,
+            summary: Text { en: raw.summary.en.into_inner(), ja: raw.summary.ja.into_inner() },
             first_response: raw.first_response,
             thresholds,
         })

@@ -2,7 +2,7 @@
 
 use super::document::{ConfigError, Document, hint, nearest, read_capped};
 use super::policy::{Policy, Rule};
-use super::schema::{LedgerTable, PolicyTable, SiteFile, SiteTable, VendorTable, WindowTable, ZoneTable};
+use super::schema::{LedgerTable, Moment, PolicyTable, SiteFile, SiteTable, VendorTable, WindowTable, ZoneTable};
 use super::vendors::{Vendor, WEEKDAYS, Window, clock_time, local_time, weekday};
 use super::{Calendar, Ledger, LedgerReport, Site, Zone, ZoneId, ZoneKind, Zones};
 use crate::base::Cidr;
@@ -114,14 +114,15 @@ fn zones(doc: &Document, tables: BTreeMap<String, Spanned<ZoneTable>>) -> Result
         for n in &t.networks {
             once(doc, &mut networks, *n.get_ref(), n.span(), &name, &format!("network {}", n.get_ref()))?;
         }
+        let mut ids = Vec::new();
         for v in &t.vlans {
-            if !(1..=4094).contains(v.get_ref()) {
-                return Err(doc.at(v.span(), format!("`{}` is no VLAN of [zones.{name}] (expected 1 to 4094)", v.get_ref())));
-            }
-            once(doc, &mut vlans, *v.get_ref(), v.span(), &name, &format!("VLAN {}", v.get_ref()))?;
+            let id = u16::try_from(*v.get_ref()).ok().filter(|v| (1..=4094).contains(v));
+            let id = id.ok_or_else(|| doc.at(v.span(), format!("`{}` is no VLAN of [zones.{name}] (expected 1 to 4094)", v.get_ref())))?;
+            once(doc, &mut vlans, id, v.span(), &name, &format!("VLAN {id}"))?;
+            ids.push(id);
         }
         let networks = t.networks.into_iter().map(Spanned::into_inner).collect();
-        zones.push(Zone { name, kind: t.kind, networks, vlans: t.vlans.into_iter().map(Spanned::into_inner).collect() });
+        zones.push(Zone { name, kind: t.kind, networks, vlans: ids });
     }
     if networks.len() > NETWORKS_CAP {
         return Err(doc.at(0..0, format!("{} networks; at most {NETWORKS_CAP} are read", networks.len())));
@@ -174,16 +175,21 @@ fn vendors(doc: &Document, tables: BTreeMap<String, Spanned<VendorTable>>, calen
     Ok(vendors)
 }
 
-fn window(doc: &Document, vendor: &str, w: Spanned<WindowTable>, calendar: &Calendar) -> Result<Window, SiteError> {
-    let (span, w) = (w.span(), w.into_inner());
-    let wrong = |text: &str, example: &str| doc.at(span.clone(), format!("`{text}` in `windows` of [vendors.{vendor}] is no {example}"));
+fn window(doc: &Document, vendor: &str, w: WindowTable, calendar: &Calendar) -> Result<Window, SiteError> {
+    let wrong = |m: &Spanned<Moment>, is_no: &str| doc.at(m.span(), format!("`{}` in `windows` of [vendors.{vendor}] is no {is_no}", m.get_ref().0));
     if w.days.is_empty() {
-        let when = |s: &str| local_time(s).map(|t| calendar.instant(t)).ok_or_else(|| wrong(s, "local date and time (such as \"2026-11-21T09:00\")"));
-        let (from, to) = (when(&w.from.0)?, when(&w.to.0)?);
-        return if from < to { Ok(Window::Once { from, to, note: w.note }) } else { Err(wrong(&w.to.0, &format!("time after `{}`", w.from.0))) };
+        let when = |m: &Spanned<Moment>| {
+            let local = local_time(&m.get_ref().0).ok_or_else(|| wrong(m, "local date and time (such as \"2026-11-21T09:00\")"))?;
+            Ok(calendar.instant(local))
+        };
+        let (from, to) = (when(&w.from)?, when(&w.to)?);
+        if from >= to {
+            return Err(wrong(&w.to, &format!("time after `{}`", w.from.get_ref().0)));
+        }
+        return Ok(Window::Once { from, to, note: w.note });
     }
-    let when = |s: &str| clock_time(s).ok_or_else(|| wrong(s, "time of day (such as \"09:00\"; `days` are given)"));
-    let (from, to) = (when(&w.from.0)?, when(&w.to.0)?);
+    let when = |m: &Spanned<Moment>| clock_time(&m.get_ref().0).ok_or_else(|| wrong(m, "time of day (such as \"09:00\"; `days` are given)"));
+    let (from, to) = (when(&w.from)?, when(&w.to)?);
     let day = |d: &Spanned<String>| {
         let unknown = || format!("`{}` in `days` of [vendors.{vendor}] is no day of the week{}", d.get_ref(), hint(d.get_ref(), &WEEKDAYS));
         weekday(d.get_ref()).ok_or_else(|| doc.at(d.span(), unknown()))

@@ -5,9 +5,11 @@ use super::settings::{Capture, Notify, Output, Privacy};
 use super::{Action, ZoneKind};
 use crate::base::{Cidr, Lang, Service};
 use jiff::civil::Date;
-use serde::de::Error;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
+use std::fmt;
 use toml::Spanned;
 
 /// The whole file.
@@ -51,7 +53,7 @@ pub struct ZoneTable {
     #[serde(default)]
     pub networks: Vec<Spanned<Cidr>>,
     #[serde(default)]
-    pub vlans: Vec<Spanned<u16>>,
+    pub vlans: Vec<Spanned<i64>>,
 }
 
 /// `[[policy]]`.
@@ -88,15 +90,15 @@ pub struct VendorTable {
     #[serde(default)]
     pub hosts: Vec<Cidr>,
     #[serde(default)]
-    pub windows: Vec<Spanned<WindowTable>>,
+    pub windows: Vec<WindowTable>,
 }
 
 /// One announced window: `from` and `to` with a date, or `days` with `from` and `to` as times of day.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WindowTable {
-    pub from: Moment,
-    pub to: Moment,
+    pub from: Spanned<Moment>,
+    pub to: Spanned<Moment>,
     #[serde(default)]
     pub days: Vec<Spanned<String>>,
     #[serde(default)]
@@ -109,10 +111,11 @@ pub struct Day(pub Date);
 
 impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Day, D::Error> {
-        let Moment(s) = Moment::deserialize(d)?;
-        // jiff would also take a date with a time, whose time would then be lost.
-        let date = if s.len() == 10 { s.parse().ok() } else { None };
-        date.map(Day).ok_or_else(|| D::Error::custom(format!("`{s}` is no date (expected one such as \"2026-12-31\")")))
+        d.deserialize_any(Written(|s| {
+            // jiff would also take a date with a time, whose time would then be lost.
+            let date = if s.len() == 10 { s.parse().ok() } else { None };
+            date.map(Day).ok_or_else(|| format!("`{s}` is no date (expected one such as \"2026-12-31\")"))
+        }))
     }
 }
 
@@ -121,10 +124,23 @@ pub struct Moment(pub String);
 
 impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Moment, D::Error> {
-        match toml::Value::deserialize(d)? {
-            toml::Value::String(s) => Ok(Moment(s)),
-            toml::Value::Datetime(t) => Ok(Moment(t.to_string())),
-            other => Err(D::Error::custom(format!("a {} is no date or time", other.type_str()))),
-        }
+        d.deserialize_any(Written(|s| Ok(Moment(s.to_owned()))))
+    }
+}
+
+/// Judges a text or a TOML date while the reader still knows where it stands, so that an error names its line and not that of a list around it.
+struct Written<T>(fn(&str) -> Result<T, String>);
+
+impl<'de, T> Visitor<'de> for Written<T> {
+    type Value = T;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a date or time")
+    }
+    fn visit_str<E: Error>(self, s: &str) -> Result<T, E> {
+        (self.0)(s).map_err(E::custom)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        let date = toml::value::Datetime::deserialize(MapAccessDeserializer::new(map))?;
+        (self.0)(&date.to_string()).map_err(A::Error::custom)
     }
 }

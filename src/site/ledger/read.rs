@@ -40,6 +40,18 @@ pub struct LedgerReport {
 }
 
 impl LedgerReport {
+    /// The warnings as lines: `ledger.csv:7: …`.
+    pub fn lines(&self) -> Vec<String> {
+        let one = |(line, text): &(u32, String)| match line {
+            0 => format!("{}: {text}", self.file),
+            line => format!("{}:{line}: {text}", self.file),
+        };
+        let mut lines: Vec<String> = self.warnings.iter().map(one).collect();
+        if self.more_warnings > 0 {
+            lines.push(format!("{}: {} more warnings", self.file, self.more_warnings));
+        }
+        lines
+    }
     fn warn(&mut self, line: u32, text: String) {
         if self.warnings.len() < WARNINGS_CAP {
             self.warnings.push((line, text));
