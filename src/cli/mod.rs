@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, and here what they share: options, exit codes, the way to the screen.
 #![forbid(unsafe_code)]
 
+pub mod check;
 mod devices;
 mod findings;
 mod flows;
