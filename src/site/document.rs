@@ -35,8 +35,16 @@ impl std::fmt::Display for ConfigError {
 impl ConfigError {
     /// An error about a whole file.
     pub fn whole(file: &str, message: impl Into<String>) -> ConfigError {
-        ConfigError { file: file.to_owned(), line: 0, column: 0, message: message.into() }
+        ConfigError { file: file.to_owned(), line: 0, column: 0, message: one_line(message.into()) }
     }
+}
+
+/// Names in a message come from files: what would break the line or steer a terminal is escaped.
+fn one_line(message: String) -> String {
+    if !message.contains(char::is_control) {
+        return message;
+    }
+    message.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 /// Reads a file of at most `cap` bytes; a larger one is an error before it is read to its end.
@@ -79,7 +87,7 @@ impl<'a> Document<'a> {
     /// An error at a place of the text.
     pub fn at(&self, span: Range<usize>, message: impl Into<String>) -> ConfigError {
         let (line, column) = self.position(span.start);
-        ConfigError { file: self.file.to_owned(), line, column, message: message.into() }
+        ConfigError { file: self.file.to_owned(), line, column, message: one_line(message.into()) }
     }
 
     /// The line of a byte offset, from 1.
@@ -96,7 +104,7 @@ impl<'a> Document<'a> {
 
     fn explain(&self, e: &toml::de::Error, path: Option<&KeyPath>) -> ConfigError {
         let place = path.map(Place::new).unwrap_or_default();
-        let text = e.message().split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = e.message();
         let message = if let Some(rest) = text.strip_prefix("unknown field ") {
             let (word, choices) = quoted(rest);
             format!("unknown key `{word}` in {}{}", place.without(word).table(), hint(word, &choices))
@@ -225,6 +233,11 @@ mod tests {
         );
         assert!(wrong("[zones.a\n").starts_with("f.toml:1:9: no valid TOML: "), "{}", wrong("[zones.a\n"));
         assert!(wrong("[zones.a]\n[zones.a]\n").starts_with("f.toml:2:"), "{}", wrong("[zones.a]\n[zones.a]\n"));
+    }
+
+    #[test]
+    fn a_message_is_one_line_whatever_the_names() {
+        assert_eq!(wrong("\"a\\nb\\u001b\" = 1"), "f.toml:1:1: unknown key `a\\nb\\u{1b}` in the file; expected one of `zones`, `rule`");
     }
 
     #[test]

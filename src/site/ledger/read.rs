@@ -1,7 +1,7 @@
 //! A ledger file becomes a [`Ledger`] and a report of how it was read. Good rows are kept whatever the others hold.
 
 use super::columns::{Column, ColumnGuess, ColumnNames, find};
-use super::text::{CELL_CAP, Row, decode, guess_separator, rows};
+use super::text::{CELL_CAP, Row, decode, guess_separator, plain_lines, rows};
 use super::words::{plain, role};
 use super::{Entry, Ledger, Role, cells};
 use crate::base::{Addr, Mac};
@@ -70,6 +70,7 @@ impl Ledger {
     /// Reads the bytes of a CSV file; `file` is its name for errors.
     pub fn parse(file: &str, bytes: &[u8], names: &ColumnNames) -> Result<(Ledger, LedgerReport), ConfigError> {
         let (text, encoding, damaged) = decode(bytes);
+        let text = plain_lines(text);
         let separator = guess_separator(&text);
         let (mut table, cut) = rows(&text, separator, ROWS_CAP + 1);
         let mut report = LedgerReport { file: file.to_owned(), encoding, separator: separator.into(), ..LedgerReport::default() };

@@ -36,6 +36,11 @@ pub fn decode(bytes: &[u8]) -> (Cow<'_, str>, &'static str, bool) {
     if lost(&utf8) <= lost(&cp932) { (utf8, "UTF-8", true) } else { (cp932, "CP932", true) }
 }
 
+/// The text with every line end (CR LF, or the CR of old spreadsheets) as LF, so that every row begins on a line of its own.
+pub fn plain_lines(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")) } else { text }
+}
+
 /// One row: its first line in the file (from 1) and its cells.
 pub struct Row {
     /// Line, from 1.
@@ -63,7 +68,7 @@ pub fn rows(text: &str, separator: u8, cap: usize) -> (Vec<Row>, Vec<u32>) {
 /// The line on which a record begins; the reader counts blank lines before it as its own.
 fn first_line(text: &str, p: &csv::Position) -> u32 {
     let rest = text.as_bytes().get(p.byte() as usize..).unwrap_or_default();
-    let blank = rest.iter().take_while(|b| matches!(b, b'\r' | b'\n')).filter(|b| **b == b'\n').count();
+    let blank = rest.iter().take_while(|b| **b == b'\n').count();
     (p.line() as usize + blank) as u32
 }
 
@@ -100,6 +105,12 @@ mod tests {
         assert_eq!(guess_separator("mac;ip;note\n1;2;a, b\n"), b';');
         assert_eq!(guess_separator("mac\tip\n1\t2,3\n"), b'\t');
         assert_eq!(guess_separator(""), b',');
+    }
+
+    #[test]
+    fn every_line_end_is_one() {
+        let text = plain_lines(Cow::Borrowed("a,b\r\nc,d\re,f\n"));
+        assert_eq!(rows(&text, b',', 9).0.iter().map(|r| r.line).collect::<Vec<_>>(), [1, 2, 3]);
     }
 
     #[test]
