@@ -45,7 +45,8 @@ pub fn build(s: &Signature) -> Result<Box<dyn Detector>, SignatureError> {
 #[derive(Debug, Default)]
 struct Source {
     dark: Vec<(Addr, Timestamp, FiveTuple, u64)>,
-    beyond: u64,
+    /// Every dark address, for the count beyond those listed.
+    all: crate::bounded::DistinctCounter,
     arp: bool,
     said: u64,
     services: Vec<Service>,
@@ -116,16 +117,16 @@ impl DarkContact {
         if s.dark.iter().any(|d| d.0 == t.resp) {
             return;
         }
+        s.all.add(t.resp.0 as u64 ^ (t.resp.0 >> 64) as u64);
+        if s.dark.len() < MAX_DARK {
+            s.dark.push((t.resp, c.flow.first_ts, t, c.flow.first_packet));
+        }
+        let listed = s.dark.len() as u64;
+        let count = if s.dark.len() < MAX_DARK { listed } else { listed.max(u64::from(s.all.count())) };
         s.arp |= arp;
         if !s.services.contains(&service) {
             s.services.push(service);
         }
-        if s.dark.len() < MAX_DARK {
-            s.dark.push((t.resp, c.flow.first_ts, t, c.flow.first_packet))
-        } else {
-            s.beyond += 1
-        }
-        let count = s.dark.len() as u64 + s.beyond;
         // Spoken at one, at the steps, and at every doubling.
         if s.said == 0 || count >= 2 * s.said || count == self.tuning.medium || count == self.tuning.high {
             s.said = count;
