@@ -246,3 +246,26 @@ fn an_incident_of_the_bed_reads_well_in_every_form() {
         assert!(v["timestamp"].as_str().unwrap().ends_with("+0000"), "{line}");
     }
 }
+
+#[test]
+fn check_says_what_was_understood_and_what_will_run() {
+    let f = Folder::new();
+    let site = f.put("site.toml", b"[zones.ward]\nkind = \"office\"\nnetworks = [\"10.20.0.0/16\"]\n");
+    let geo = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/geo/asn.mmdb");
+    let o = spanward(&["check", "-c", &site, "--geoip", geo, "--lang", "en"]);
+    let text = String::from_utf8_lossy(&o.stdout).into_owned();
+    assert_eq!(o.status.code(), Some(0), "{text}{}", said(&o));
+    assert!(text.contains("10.20.0.0/16") && text.contains("Detectors that will run") && text.contains("smb-fanout"), "{text}");
+    assert!(text.contains("asn.mmdb") && text.ends_with("all valid\n"), "{text}");
+    // Every detector is named, whether it can run or not.
+    for signature in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/signatures")).unwrap() {
+        let id = signature.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(text.contains(&id), "{id} in\n{text}");
+    }
+    // What would stop a replay stops the check, after it has looked at everything.
+    let bad = f.put("bad.toml", b"[zonse]\n");
+    let o = spanward(&["check", "-c", &bad, "--lang", "ja"]);
+    let text = String::from_utf8_lossy(&o.stdout).into_owned();
+    assert_eq!(o.status.code(), Some(2), "{text}");
+    assert!(text.contains("bad.toml:1:2") && text.contains("シグネチャ") && !text.contains("すべて有効"), "{text}");
+}

@@ -21,7 +21,7 @@ pub use services::Services;
 
 use crate::base::{Addr, Mac, Timestamp};
 use crate::event::Event;
-use crate::site::{Role, Site};
+use crate::site::{Country, Geo, Network, Role, Site};
 use std::sync::Arc;
 
 /// Manufacturer by the first three bytes; empty if unknown or randomised.
@@ -33,6 +33,7 @@ fn vendor(mac: Mac) -> &'static str {
 #[derive(Debug)]
 pub struct Assets {
     site: Arc<Site>,
+    geo: Arc<Geo>,
     devices: devices::Devices,
     /// Names of addresses: DNS answers, SNI, Host.
     pub names: Names,
@@ -45,7 +46,26 @@ pub struct Assets {
 impl Assets {
     /// Nothing learned yet.
     pub fn new(site: Arc<Site>) -> Assets {
-        Assets { site, devices: devices::Devices::default(), names: Names::default(), services: Services::default(), edges: Edges::default() }
+        Assets {
+            site,
+            geo: Arc::default(),
+            devices: devices::Devices::default(),
+            names: Names::default(),
+            services: Services::default(),
+            edges: Edges::default(),
+        }
+    }
+    /// With other tables of countries and networks than the one in the program.
+    pub fn with_geo(self, geo: Arc<Geo>) -> Assets {
+        Assets { geo, ..self }
+    }
+    /// The country of a public address.
+    pub fn country(&self, a: Addr) -> Option<Country> {
+        self.geo.country(a)
+    }
+    /// Who announces a public address, if a `--geoip` file has networks.
+    pub fn network(&self, a: Addr) -> Option<Network> {
+        self.geo.network(a)
     }
     /// Learns from one event.
     pub fn update(&mut self, event: &Event) {

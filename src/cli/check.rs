@@ -1,14 +1,51 @@
 //! `spanward check`: are site file, ledger, signatures and `--geoip` files valid, what was understood of them, and what will run.
 
+use super::{Common, Exit, Stop, emit};
 use crate::base::{Cidr, Lang};
+use crate::detect::DETECTORS;
 use crate::detect::signature::Signatures;
+use crate::engine;
 use crate::output::clean::clean;
+use crate::output::pick;
 use crate::site::{Action, Geo, LedgerReport, Role, Rule, Site, Vendor, Window, Zone, ZoneId};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use unicode_width::UnicodeWidthStr;
+
+/// Options of `check`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  spanward check -c site.toml
+  spanward check -c site.toml --signatures my-signatures --geoip asn.mmdb && spanward replay -c site.toml x.pcap
+
+Exit status: 0 valid, 2 a file is wrong.")]
+pub struct Args {}
+
+/// Checks what the common options name.
+pub(super) fn command(_: &Args, common: &Common) -> Result<Exit, Stop> {
+    let mut page = Vec::new();
+    let check = Check {
+        site: common.site.as_deref(),
+        clinical: &common.clinical,
+        signatures: common.signatures.as_deref(),
+        geoip: &common.geoip,
+        lang: common.lang,
+        detectors: &readiness,
+    };
+    let good = run(&check, &mut page).map_err(|e| Stop::new(Exit::Output, e))?;
+    emit(&page)?;
+    Ok(if good { Exit::Done } else { Exit::Usage })
+}
+
+/// Asks every detector.
+fn readiness(site: &Site, signatures: &Signatures, lang: Lang) -> Result<Readiness, String> {
+    let blocked = engine::blocked(site, signatures).map_err(|e| e.to_string())?;
+    let reason = |id: &str| blocked.iter().find(|b| b.detector == id).map(|b| pick(lang, b.en, b.ja).to_owned());
+    Ok(DETECTORS.iter().map(|(id, _)| ((*id).to_owned(), reason(id).map_or(Ok(()), Err))).collect())
+}
 
 /// Which detectors run on a site: id, and why not.
 pub type Readiness = Vec<(String, Result<(), String>)>;
@@ -25,8 +62,8 @@ pub struct Check<'a> {
     pub geoip: &'a [PathBuf],
     /// `--lang`; absent = the site's language.
     pub lang: Option<Lang>,
-    /// Asks the detectors whether they can run; called once, when site and signatures are read.
-    pub detectors: &'a dyn Fn(&Site, &Signatures, Lang) -> Readiness,
+    /// Asks the detectors whether they can run, or says why none could be asked; called once, when site and signatures are read.
+    pub detectors: &'a dyn Fn(&Site, &Signatures, Lang) -> Result<Readiness, String>,
 }
 
 /// Writes the report. `false` if anything is wrong, so that a run with the same arguments would refuse to start.
@@ -47,7 +84,10 @@ pub fn run(check: &Check<'_>, out: &mut dyn Write) -> io::Result<bool> {
     let signatures = page.signatures(check.signatures)?;
     page.geo(check.geoip)?;
     if let (Some(site), Some(signatures)) = (site, signatures) {
-        page.detectors(&(check.detectors)(&site, &signatures, lang))?;
+        match (check.detectors)(&site, &signatures, lang) {
+            Ok(list) => page.detectors(&list)?,
+            Err(e) => page.wrong(&e)?,
+        }
     }
     let end = if page.good { ("all valid", "すべて有効です") } else { ("not valid: see ✗ above", "誤りがあります(上の ✗)") };
     page.line(&format!("\n{}", page.say(end)))?;
@@ -301,7 +341,7 @@ mod tests {
         let mut out = Vec::new();
         let detectors = |site: &Site, _: &Signatures, _: Lang| {
             assert!(site.declared);
-            vec![("scan".to_owned(), Ok(())), ("clinical-egress".to_owned(), Err("no clinical zone declared".to_owned()))]
+            Ok(vec![("scan".to_owned(), Ok(())), ("clinical-egress".to_owned(), Err("no clinical zone declared".to_owned()))])
         };
         let check = Check { site: Some(&path), clinical: &[], signatures: None, geoip: &[], lang, detectors: &detectors };
         let good = run(&check, &mut out).unwrap();

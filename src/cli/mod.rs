@@ -22,6 +22,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// How a command ends. The numbers are a contract; the higher one wins.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -64,6 +65,7 @@ Examples:
   spanward replay -c site.toml -o out captures/          with the hospital's zones and ledger; results into out/
   spanward replay --format json - < mirror.pcapng | jq   the same as one JSON object
   spanward replay --eve eve.jsonl --fail-on high x.pcap  EVE lines for a dashboard; exit status 1 if it is serious
+  spanward check -c site.toml                            what was understood of the site file, and what will run
   spanward findings out --severity high                  read the results again
 
 Exit status: 0 done, 1 --fail-on met, 2 usage or configuration wrong, 3 an input could not be read to its end, 4 output not written.";
@@ -98,6 +100,8 @@ pub struct Common {
 enum Command {
     /// Analyse capture files
     Replay(replay::Args),
+    /// Are site file, ledger, signatures and MaxMind DBs valid, what was understood, and what will run?
+    Check(check::Args),
     /// List devices that a replay wrote to a directory
     Devices(devices::Args),
     /// List flows that a replay wrote to a directory
@@ -142,6 +146,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(cli: &Cli) -> Result<Exit, Stop> {
     match &cli.command {
         Command::Replay(a) => replay::run(a, &cli.common),
+        Command::Check(a) => check::command(a, &cli.common),
         Command::Devices(a) => devices::run(a, &cli.common),
         Command::Flows(a) => flows::run(a, &cli.common),
         Command::Findings(a) => findings::run(a, &cli.common),
@@ -193,7 +198,7 @@ pub fn emit(bytes: &[u8]) -> Result<(), Stop> {
 struct Loaded {
     site: Site,
     signatures: Signatures,
-    geo: Geo,
+    geo: Arc<Geo>,
 }
 
 impl Common {
@@ -213,7 +218,7 @@ impl Common {
         if !self.quiet {
             site.warnings.iter().for_each(|w| say(w));
         }
-        Ok(Loaded { site, signatures, geo })
+        Ok(Loaded { site, signatures, geo: Arc::new(geo) })
     }
     /// The screen's language and colours: colour only on a terminal, and never against NO_COLOR.
     fn style(&self, site: Lang, terminal: bool) -> Style {
@@ -243,7 +248,7 @@ mod tests {
         for word in ["doctor", "ship", "evidence", "learn", "completions"] {
             assert!(!help.contains(word), "{word} in\n{help}");
         }
-        for word in ["replay", "devices", "flows", "findings", "incidents", "Examples:", "Exit status"] {
+        for word in ["replay", "check", "devices", "flows", "findings", "incidents", "Examples:", "Exit status"] {
             assert!(help.contains(word), "{word} not in\n{help}");
         }
     }

@@ -76,8 +76,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
     let (site, signatures) = (Arc::new(site), Arc::new(signatures));
     let mut options = Options::new(site, signatures.clone());
     options.workers = args.workers.map_or_else(default_workers, usize::from);
-    // Countries and networks are looked up by whoever shows them; loading checks the file.
-    drop(geo);
+    options.geo = geo;
 
     let mut unwritten = Vec::new();
     let dir = args.output.as_deref().filter(|dir| match std::fs::create_dir_all(dir) {

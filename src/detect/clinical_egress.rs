@@ -120,6 +120,19 @@ mod tests {
     }
 
     #[test]
+    fn countries_and_networks_of_the_destinations_are_named() {
+        let mut s = stage(hospital());
+        let mut geo = crate::site::Geo::embedded();
+        geo.add(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/geo/asn.mmdb"))).unwrap();
+        s.assets = crate::assets::Assets::new(s.site.clone()).with_geo(std::sync::Arc::new(geo));
+        let to = |dest| contact(at(0.1), flow(at(0.0), TERM, dest, 443), Outcome::Answered, Shape::Syn);
+        s.play(vec![to("8.8.8.8"), to("1.1.1.1")]);
+        let f = s.findings();
+        assert_eq!(f[0].evidence["networks"], serde_json::json!(["AS13335 CLOUDFLARENET", "AS15169 GOOGLE"]));
+        assert!(f[0].evidence["countries"].as_array().unwrap().contains(&"US".into()));
+    }
+
+    #[test]
     fn answers_outward_multicast_other_zones_and_unanswered_are_silent() {
         let mut s = stage(hospital());
         let reverse = flow(at(0.0), WEB, TERM, 3389);

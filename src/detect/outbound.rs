@@ -4,7 +4,7 @@ use super::{Finding, Scene, Subject};
 use crate::base::{Addr, Confidence, Outcome, Service, Severity, Timestamp, proto};
 use crate::bounded::{BoundedMap, DistinctCounter};
 use crate::event::{Contact, FlowInfo, FlowRecord, Shape};
-use crate::site::{Action, Geo, Place, ZoneKind};
+use crate::site::{Action, Place, ZoneKind};
 use crate::wire::Vlans;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -241,7 +241,12 @@ impl Story {
         f.set("name_of", serde_json::to_value(&names).unwrap_or_default());
         f.set("ports", self.ports.iter().map(|(p, n)| format!("{}/{n}", proto::name(*p))).collect::<Vec<_>>());
         f.set("services", self.services.iter().map(|s| s.word()).collect::<Vec<_>>());
-        f.set("countries", countries(&self.order).into_iter().collect::<Vec<_>>());
+        let countries: BTreeSet<String> = self.order.iter().filter_map(|a| scene.assets.country(*a)).map(|c| c.to_string()).collect();
+        f.set("countries", countries.into_iter().collect::<Vec<_>>());
+        let networks: BTreeSet<String> = self.order.iter().filter_map(|a| scene.assets.network(*a)).map(|n| n.to_string()).collect();
+        if !networks.is_empty() {
+            f.set("networks", networks.into_iter().collect::<Vec<_>>());
+        }
         f.set("contacts", self.contacts);
         f.set("bytes_out", self.bytes[0]);
         f.set("bytes_in", self.bytes[1]);
@@ -254,12 +259,6 @@ impl Story {
         f.set("user_source", "a connection to the internet names no account");
         f
     }
-}
-
-/// Countries of the destinations, by the registries' assignments.
-fn countries(dests: &[Addr]) -> BTreeSet<String> {
-    let geo = Geo::embedded();
-    dests.iter().filter_map(|a| geo.country(*a)).map(|c| c.as_str().to_owned()).collect()
 }
 
 /// A proxy's target as a name outside: with a dot, and no name or address of the inside.

@@ -6,10 +6,11 @@ use super::{EngineError, Latency, Options, batch};
 use crate::assets::Assets;
 use crate::base::{Addr, FiveTuple, Outcome, Timestamp};
 use crate::bounded::BoundedMap;
-use crate::detect::{DETECTORS, Detector, Finding, Scene};
+use crate::detect::{DETECTORS, Detector, Finding, Scene, Signatures};
 use crate::event::{Coverage, Event, EventKind};
 use crate::incident::Book;
 use crate::output::{Run, Sink, SinkError};
+use crate::site::Site;
 use crate::wire::Weird;
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,6 +24,24 @@ pub struct Blocked {
     pub en: &'static str,
     /// Why, in Japanese.
     pub ja: &'static str,
+}
+
+/// The detectors that run on a site, and those that cannot.
+fn enlist(site: &Site, signatures: &Signatures) -> Result<(Vec<Box<dyn Detector>>, Vec<Blocked>), EngineError> {
+    let (mut detectors, mut blocked) = (Vec::new(), Vec::new());
+    for (id, make) in DETECTORS {
+        let d = make(signatures.require(id)?)?;
+        match d.blocked(site) {
+            Some((en, ja)) => blocked.push(Blocked { detector: id, en, ja }),
+            None => detectors.push(d),
+        }
+    }
+    Ok((detectors, blocked))
+}
+
+/// The detectors that cannot run on a site, and why; an error if a run would refuse to start.
+pub fn blocked(site: &Site, signatures: &Signatures) -> Result<Vec<Blocked>, EngineError> {
+    enlist(site, signatures).map(|(_, blocked)| blocked)
 }
 
 /// ICMP errors remembered until the outcome of the contact they quote is told.
@@ -50,16 +69,9 @@ pub(super) struct Analyst {
 
 impl Analyst {
     pub(super) fn new(options: &Options, sinks: Vec<Box<dyn Sink>>) -> Result<Analyst, EngineError> {
-        let (mut detectors, mut blocked) = (Vec::new(), Vec::new());
-        for (id, make) in DETECTORS {
-            let d = make(options.signatures.require(id)?)?;
-            match d.blocked(&options.site) {
-                Some((en, ja)) => blocked.push(Blocked { detector: id, en, ja }),
-                None => detectors.push(d),
-            }
-        }
+        let (detectors, blocked) = enlist(&options.site, &options.signatures)?;
         Ok(Analyst {
-            assets: Assets::new(Arc::clone(&options.site)),
+            assets: Assets::new(Arc::clone(&options.site)).with_geo(Arc::clone(&options.geo)),
             options: options.clone(),
             detectors,
             blocked,

@@ -20,12 +20,12 @@ use crate::detect::Signatures;
 use crate::event::Coverage;
 use crate::incident::Book;
 use crate::output::{Run, Sink, SinkError};
-use crate::site::Site;
+use crate::site::{Geo, Site};
 use crate::wire::Weird;
 use hdrhistogram::Histogram;
 use std::sync::Arc;
 
-pub use analyst::Blocked;
+pub use analyst::{Blocked, blocked};
 
 /// Virtual shards, whatever the number of workers.
 pub const SHARDS: usize = 64;
@@ -43,6 +43,8 @@ pub struct Options {
     pub site: Arc<Site>,
     /// Thresholds and texts of the detectors.
     pub signatures: Arc<Signatures>,
+    /// Countries and networks of public addresses.
+    pub geo: Arc<Geo>,
     /// Language of texts in files.
     pub lang: Lang,
     /// Most live flows.
@@ -56,7 +58,7 @@ impl Options {
     /// One worker, default caps.
     pub fn new(site: Arc<Site>, signatures: Arc<Signatures>) -> Options {
         let lang = site.lang;
-        Options { workers: 1, site, signatures, lang, max_flows: Self::MAX_FLOWS }
+        Options { workers: 1, site, signatures, geo: Arc::new(Geo::embedded()), lang, max_flows: Self::MAX_FLOWS }
     }
     fn hash(&self) -> KeyedHash {
         KeyedHash::new(OFFLINE_KEY)

@@ -57,6 +57,12 @@ pub struct Network {
     pub org: String,
 }
 
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AS{}{}{}", self.asn, if self.org.is_empty() { "" } else { " " }, self.org)
+    }
+}
+
 /// What a file turned out to be.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GeoReport {
