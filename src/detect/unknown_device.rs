@@ -2,8 +2,8 @@
 //! without a ledger an inventory at `info`.
 
 use super::{Detector, Finding, Scene, Signature, SignatureError, Subject};
-use crate::assets::{Device, Status};
-use crate::base::{Addr, Mac, Outcome, Severity, Span, Timestamp};
+use crate::assets::{Device, DeviceId, Status};
+use crate::base::{Addr, Mac, Outcome, Severity, Span, Timestamp, mix64};
 use crate::bounded::BoundedMap;
 use crate::event::{Event, EventKind, Sighting};
 use crate::protocols::Message;
@@ -72,6 +72,8 @@ pub struct UnknownDevice {
     tuning: Tuning,
     lines: Option<Lines>,
     said: BoundedMap<String, Said>,
+    /// What a device looked like when everything about it was said: most events change nothing, and are let through quickly.
+    settled: BoundedMap<DeviceId, u64>,
     waiting: BoundedMap<Mac, Timestamp>,
     /// Story of a randomised MAC by its name, and the other way round.
     by_name: BoundedMap<String, String>,
@@ -89,6 +91,7 @@ impl UnknownDevice {
             tuning,
             lines: None,
             said: BoundedMap::new(DEVICES),
+            settled: BoundedMap::new(DEVICES),
             waiting: BoundedMap::new(DEVICES / 16),
             by_name: BoundedMap::new(DEVICES / 4),
             minute: 0,
@@ -101,8 +104,15 @@ impl UnknownDevice {
 
     /// Looks at a device of which something new was heard.
     fn look(&mut self, d: &Device, event: Option<&Event>, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        let looks = looks(d);
+        if self.settled.get(&d.id) == Some(&looks) {
+            return;
+        }
         let lines = self.lines.get_or_insert_with(|| read(scene.site));
-        let Some(severity) = judge(d, lines, scene.site) else { return };
+        let Some(severity) = judge(d, lines, scene.site) else {
+            self.settled.insert(d.id.clone(), looks);
+            return;
+        };
         if self.waits(d, scene.now) {
             return;
         }
@@ -120,6 +130,7 @@ impl UnknownDevice {
                 let macs: Vec<Mac> = old.macs.iter().copied().chain(d.mac.filter(|m| !old.macs.contains(m))).take(MACS).collect();
                 let said = Said { macs, first_ts: old.first_ts, severity: old.severity.max(severity), ..said };
                 if old == said {
+                    self.settled.insert(d.id.clone(), looks);
                     return;
                 }
                 said
@@ -222,6 +233,15 @@ fn kind_named(site: &Site, name: &str) -> Option<ZoneKind> {
 fn subject(d: &Device) -> Subject {
     let best = |a: &&Addr| (!a.is_link_local(), a.is_v4());
     Subject { addr: d.addrs.iter().max_by_key(best).copied(), mac: d.mac }
+}
+
+/// Everything about a device that [`UnknownDevice::look`] goes by, in one number.
+fn looks(d: &Device) -> u64 {
+    let mut h = mix64(d.names.len() as u64 | u64::from(d.gateway) << 32 | (d.status as u64) << 40 | (d.role as u64) << 48);
+    for b in d.zone.bytes().chain(d.names.iter().flat_map(|n| n.bytes())) {
+        h = h.rotate_left(5) ^ u64::from(b);
+    }
+    d.addrs.iter().fold(h, |h, a| mix64(h ^ a.0 as u64 ^ (a.0 >> 64) as u64))
 }
 
 fn finding(d: &Device, story: &str, said: &Said, event: Option<&Event>, scene: &Scene<'_>) -> Finding {

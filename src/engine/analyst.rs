@@ -63,7 +63,8 @@ pub(super) struct Analyst {
     pub(super) weirds: Weirds,
     pub(super) latency: Latency,
     findings: Vec<Finding>,
-    order: Vec<(Timestamp, u8, Event)>,
+    events: Vec<Option<Event>>,
+    order: Vec<(Timestamp, u8, u32)>,
     pub(super) load: (usize, usize, usize, usize),
 }
 
@@ -85,6 +86,7 @@ impl Analyst {
             weirds: Weirds::new(),
             latency: Latency::new(),
             findings: Vec::new(),
+            events: Vec::new(),
             order: Vec::new(),
             load: (0, 0, 0, 0),
         })
@@ -96,29 +98,35 @@ impl Analyst {
         let (frames, bytes, filtered) = (first.frames, first.bytes, first.filtered);
         let mut sum = first.coverage.is_some().then(Coverage::default);
         self.flows = handovers.iter().map(|h| h.flows).sum();
-        let mut order = std::mem::take(&mut self.order);
+        let (mut order, mut events) = (std::mem::take(&mut self.order), std::mem::take(&mut self.events));
         for h in handovers {
             if let (Some(sum), Some(c)) = (sum.as_mut(), &h.coverage) {
                 sum.add(c);
             }
-            for (shard, events) in h.events {
-                order.extend(events.into_iter().map(|e| (e.ts, shard, e)));
+            for (shard, mine) in h.events {
+                for e in mine {
+                    order.push((e.ts, shard, events.len() as u32));
+                    events.push(Some(e));
+                }
             }
             if let Some(last) = h.last {
                 self.leave(last);
             }
         }
-        // Stable: events of one shard keep their order.
-        order.sort_by_key(|e| (e.0, e.1));
+        // The events of one shard come in order, so their numbers keep it.
+        order.sort_unstable();
         if let Some(mut sum) = sum {
             (sum.packets, sum.bytes, sum.filtered) = (frames, bytes, filtered);
             (sum.snapped, sum.undecoded) = (self.coverage.snapped, self.coverage.undecoded);
             self.coverage = sum;
         }
-        for (_, _, event) in order.drain(..) {
-            self.event(event, read_at);
+        for (_, _, at) in order.drain(..) {
+            if let Some(event) = events.get_mut(at as usize).and_then(Option::take) {
+                self.event(event, read_at);
+            }
         }
-        self.order = order;
+        events.clear();
+        (self.order, self.events) = (order, events);
         if now.subsec_nanos() == 0 {
             self.second(now, read_at);
         }

@@ -87,7 +87,8 @@ impl Worker {
                 s.tick(now);
             }
             if !s.events.is_empty() {
-                events.push(((n * self.of + self.me) as u8, std::mem::take(&mut s.events)));
+                let room = Vec::with_capacity(s.events.len());
+                events.push(((n * self.of + self.me) as u8, std::mem::replace(&mut s.events, room)));
             }
         }
         let coverage = (last || now.subsec_nanos() == 0).then(|| {

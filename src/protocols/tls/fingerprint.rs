@@ -6,7 +6,6 @@ use super::super::cursor::Cursor;
 use super::hello::{ALPN, Fields, SERVER_NAME, is_grease, values};
 use md5::{Digest, Md5};
 use sha2::Sha256;
-use std::fmt::{Display, Write};
 
 /// JA4 of a list that has nothing in it.
 const EMPTY: &str = "000000000000";
@@ -14,17 +13,17 @@ const EMPTY: &str = "000000000000";
 /// Version, cipher suites, extensions, groups, point formats.
 pub(super) fn ja3(f: &Fields<'_>) -> String {
     let lists = [
-        joined(values(f.ciphers), "-"),
-        joined(f.extensions.iter().filter(|e| !is_grease(**e)), "-"),
-        joined(values(f.groups), "-"),
-        joined(f.point_formats.iter(), "-"),
+        decimals(values(f.ciphers)),
+        decimals(f.extensions.iter().copied().filter(|e| !is_grease(*e))),
+        decimals(values(f.groups)),
+        decimals(f.point_formats.iter().map(|p| u16::from(*p))),
     ];
     hex(&Md5::digest(format!("{},{}", f.version, lists.join(","))))
 }
 
 /// Version, chosen cipher suite, extensions.
 pub(super) fn ja3s(f: &Fields<'_>, cipher: u16) -> String {
-    hex(&Md5::digest(format!("{},{cipher},{}", f.version, joined(f.extensions.iter(), "-"))))
+    hex(&Md5::digest(format!("{},{cipher},{}", f.version, decimals(f.extensions.iter().copied()))))
 }
 
 /// `a_b_c`: what was offered in general, the cipher suites, the extensions with the signature algorithms.
@@ -40,11 +39,12 @@ pub(super) fn ja4(f: &Fields<'_>, quic: bool) -> String {
     ciphers.sort_unstable();
     extensions.retain(|e| !matches!(*e, SERVER_NAME | ALPN));
     extensions.sort_unstable();
-    let b = shortened(&joined(ciphers.iter().map(hex4), ","));
-    let mut c = joined(extensions.iter().map(hex4), ",");
-    let algorithms = joined(values(f.signature_algorithms).map(|v| hex4(&v)), ",");
+    let b = shortened(&hexes(ciphers.iter().copied()));
+    let mut c = hexes(extensions.iter().copied());
+    let algorithms = hexes(values(f.signature_algorithms));
     if !c.is_empty() && !algorithms.is_empty() {
-        c = format!("{c}_{algorithms}");
+        c.push('_');
+        c.push_str(&algorithms);
     }
     format!("{transport}{version}{destination}{n_ciphers:02}{n_extensions:02}{first}{last}_{b}_{}", shortened(&c))
 }
@@ -68,40 +68,62 @@ fn alpn_ends(list: &[u8]) -> [char; 2] {
     if first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() {
         return [char::from(*first), char::from(*last)];
     }
-    let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0');
     [digit(first >> 4), digit(last & 15)]
 }
 
-fn joined<T: Display>(items: impl Iterator<Item = T>, by: &str) -> String {
-    let mut out = String::new();
-    for item in items {
+/// Decimal numbers, separated by `-`.
+fn decimals(items: impl Iterator<Item = u16>) -> String {
+    let mut out = String::with_capacity(128);
+    for v in items {
         if !out.is_empty() {
-            out.push_str(by);
+            out.push('-');
         }
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{item}");
+        let mut unit = 10_000;
+        while unit > 1 && v < unit {
+            unit /= 10;
+        }
+        while unit > 0 {
+            out.push(digit((v / unit % 10) as u8));
+            unit /= 10;
+        }
     }
     out
 }
 
-fn hex4(v: &u16) -> String {
-    format!("{v:04x}")
+/// Four hexadecimal digits each, separated by `,`.
+fn hexes(items: impl Iterator<Item = u16>) -> String {
+    let mut out = String::with_capacity(128);
+    for v in items {
+        if !out.is_empty() {
+            out.push(',');
+        }
+        push_hex(&mut out, &v.to_be_bytes());
+    }
+    out
+}
+
+fn digit(n: u8) -> char {
+    char::from(if n < 10 { b'0' + n } else { b'a' + (n & 15) - 10 })
+}
+
+fn push_hex(out: &mut String, bytes: &[u8]) {
+    for b in bytes {
+        out.push(digit(b >> 4));
+        out.push(digit(b & 15));
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut s, b| {
-        let _ = write!(s, "{b:02x}");
-        s
-    })
+    let mut out = String::with_capacity(2 * bytes.len());
+    push_hex(&mut out, bytes);
+    out
 }
 
 fn shortened(list: &str) -> String {
     if list.is_empty() {
         return EMPTY.to_owned();
     }
-    let mut h = hex(&Sha256::digest(list));
-    h.truncate(12);
-    h
+    hex(Sha256::digest(list).get(..6).unwrap_or(&[]))
 }
 
 #[cfg(test)]
