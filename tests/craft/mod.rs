@@ -1,0 +1,21 @@
+//! Captures that we make: frames byte by byte, a hospital's core switch as its mirror port shows it, and the stories in `captures/`.
+//! Everything follows from a seed, so the recipe gives the same bytes on every machine.
+#![allow(dead_code)]
+#![forbid(unsafe_code)]
+
+pub mod background;
+pub mod dhcp;
+pub mod frame;
+pub mod hospital;
+pub mod link;
+pub mod names;
+pub mod net;
+pub mod pcap;
+pub mod recipes;
+pub mod remote;
+pub mod rng;
+pub mod smb;
+pub mod stories;
+pub mod tcp;
+pub mod tls;
+pub mod ward;
