@@ -94,7 +94,7 @@ fn cook() -> Vec<String> {
         wrong.push(format!("the demo has {} bytes", demo.len()));
     }
     same(&dir("demo/incident.pcap"), &demo, &mut wrong);
-    same(&dir("demo/site.toml"), hospital::site("ledger.csv").as_bytes(), &mut wrong);
+    same(&dir("demo/site.toml"), hospital::site("ledger.csv", "").as_bytes(), &mut wrong);
     same(&dir("demo/ledger.csv"), hospital::ledger().as_bytes(), &mut wrong);
     for r in RECIPES {
         for (which, story) in [(1, r.attack), (2, r.benign)] {
@@ -105,7 +105,7 @@ fn cook() -> Vec<String> {
             }
             same(&dir(r.id).join(format!("{name}.pcap")), &bytes, &mut wrong);
         }
-        same(&dir(r.id).join("site.toml"), hospital::site("../demo/ledger.csv").as_bytes(), &mut wrong);
+        same(&dir(r.id).join("site.toml"), hospital::site("../demo/ledger.csv", r.site).as_bytes(), &mut wrong);
         same(&dir(r.id).join("RECIPE.md"), words(r).as_bytes(), &mut wrong);
     }
     wrong

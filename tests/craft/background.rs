@@ -35,12 +35,18 @@ fn times(net: &mut Net, from: u64, until: u64, every: u64) -> Vec<u64> {
 fn terminal(net: &mut Net, from: u64, until: u64, pc: &Host, quiet: u64) {
     link::ipv6_start(net, from + 900 * MS, pc);
     link::gratuitous(net, from + 100 * MS, pc.vlan, pc.mac, pc.ip);
-    names::lookup(net, from + 2 * S, pc, &INFRA, "files.hill.example", &[FILES.ip]);
-    // In a quiet hour only every third terminal begins its shift.
-    if quiet == 1 || pc.ip.octets()[3] % 3 == 0 {
-        let nurse = Logon { domain: "HILL", user: "nurse3", workstation: pc.name };
-        use_files(net, from + 2_100 * MS, pc, &FILES, &nurse, "ward3", 1_200);
+    for t in times(net, from + 8 * S, until, 128 * quiet) {
+        ward::time(net, t, pc, &INFRA);
     }
+    for t in times(net, from + 40 * S, until, 300) {
+        dhcp::renew(net, t, pc, &DHCP);
+    }
+    if is_idle(pc, quiet) {
+        return;
+    }
+    names::lookup(net, from + 2 * S, pc, &INFRA, "files.hill.example", &[FILES.ip]);
+    let nurse = Logon { domain: "HILL", user: "nurse3", workstation: pc.name };
+    use_files(net, from + 2_100 * MS, pc, &FILES, &nurse, "ward3", 1_200);
     for t in times(net, from + 5 * S, until, 50 * quiet) {
         let t = names::lookup(net, t, pc, &INFRA, "emr.hill.example", &[EMR.ip]);
         tls::visit(net, t + MS, pc, &EMR, 443, Some("emr.hill.example"), 600, 1_400);
@@ -55,17 +61,19 @@ fn terminal(net: &mut Net, from: u64, until: u64, pc: &Host, quiet: u64) {
     for t in times(net, from + 31 * S, until, 190 * quiet) {
         ward::print(net, t, pc, &WARD_PRINTER, 4_000 / quiet as usize);
     }
-    for t in times(net, from + 8 * S, until, 128 * quiet) {
-        ward::time(net, t, pc, &INFRA);
-    }
-    for t in times(net, from + 40 * S, until, 300) {
-        dhcp::renew(net, t, pc, &DHCP);
-    }
+}
+
+/// In a quiet hour only every third computer is worked at.
+fn is_idle(pc: &Host, quiet: u64) -> bool {
+    quiet > 1 && !pc.ip.octets()[3].is_multiple_of(3)
 }
 
 /// An office computer reads mail and news.
 fn office(net: &mut Net, from: u64, until: u64, pc: &Host, quiet: u64) {
     link::gratuitous(net, from + 100 * MS, pc.vlan, pc.mac, pc.ip);
+    if is_idle(pc, quiet) {
+        return;
+    }
     for t in times(net, from + 3 * S, until, 38 * quiet) {
         let (name, site) = *net.rng.pick(&SITES);
         let t = names::lookup_outside(net, t, pc, &INFRA, &FORWARDER, name, &[site.ip]);

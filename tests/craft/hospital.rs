@@ -54,6 +54,14 @@ pub const BACKUP: Host = host("backup", [0x00, 0x08, 0x9b, 0xd0, 0x20, 0x32], 20
 pub const ADMIN: Host = host("itam", [0x00, 0x50, 0x56, 0x9a, 0x20, 0x3c], 20, 60, 128);
 /// In the ledger, but switched off.
 pub const OLD: Host = host("old-emr", [0x00, 0x14, 0x22, 0x11, 0x20, 0x46], 20, 70, 128);
+/// The second node of the file server: same address when it takes over, another card.
+pub const FILES_B: Host = Host { name: "files-b", mac: [0x00, 0x50, 0x56, 0x9a, 0x20, 0x1f], ip: FILES.ip, vlan: 120, ttl: 128 };
+/// The two routers behind the office's virtual one.
+pub const ROUTER_A: Host = host("office-a", [0x00, 0x00, 0x0c, 0x41, 0x30, 0x02], 30, 2, 255);
+pub const ROUTER_B: Host = host("office-b", [0x00, 0x00, 0x0c, 0x41, 0x30, 0x03], 30, 3, 255);
+/// A Wi-Fi bridge that speaks for the carts behind it.
+pub const BRIDGE: Host = host("WLAN-BRIDGE", [0x00, 0x07, 0x40, 0x80, 0x00, 0x11], 10, 219, 64);
+pub const CARTS: [Host; 4] = [fujitsu("CART-1", 220), fujitsu("CART-2", 221), fujitsu("CART-3", 222), fujitsu("CART-4", 223)];
 /// Office.
 pub const OFFICE: [Host; 6] =
     [dell("OFFICE-01", 21), dell("OFFICE-02", 22), dell("OFFICE-03", 23), dell("OFFICE-04", 24), dell("OFFICE-05", 25), dell("OFFICE-06", 26)];
@@ -105,8 +113,13 @@ fn lines() -> Vec<Line> {
         (ADMIN, "server", "資産管理", "医療情報部", "全端末にSMBでログオンする"),
         (OLD, "server", "サーバ", "医療情報部", "旧電子カルテ、停止中"),
     ]);
+    all.extend(CARTS.iter().map(|h| (*h, "clinical", "端末", "看護部", "カート、無線ブリッジの先")));
     all.extend(OFFICE.iter().map(|h| (*h, "office", "端末", "事務部", "")));
     all.extend([
+        (ROUTER_A, "office", "L3スイッチ", "医療情報部", "VRRP"),
+        (ROUTER_B, "office", "L3スイッチ", "医療情報部", "VRRP"),
+        (FILES_B, "server", "サーバ", "医療情報部", "ファイル共有（副）"),
+        (BRIDGE, "clinical", "その他", "医療情報部", "無線ブリッジ"),
         (COPIER, "office", "複合機", "事務部", ""),
         (SUPPLIER, "vendor", "業者", "アクメ社", "リモート保守の終端"),
         (router("core-v110", 10), "clinical", "L3スイッチ", "医療情報部", ""),
@@ -121,7 +134,8 @@ fn lines() -> Vec<Line> {
 
 /// Everything that the ledger lists and that is switched on.
 pub fn network(seed: u64) -> Net {
-    let hosts: Vec<Host> = lines().into_iter().map(|l| l.0).filter(|h| *h != OLD).collect();
+    let away = [OLD, FILES_B, ROUTER_A, ROUTER_B, BRIDGE];
+    let hosts: Vec<Host> = lines().into_iter().map(|l| l.0).filter(|h| !away.contains(h) && !CARTS.contains(h)).collect();
     Net::new(seed, &hosts)
 }
 
@@ -130,13 +144,26 @@ pub fn ledger() -> String {
     let mut out = String::from("機器名,IPアドレス,MACアドレス,種別,ゾーン,管理部署,備考\n");
     for (h, zone, kind, owner, note) in lines() {
         let mac: Vec<String> = h.mac.iter().map(|b| format!("{b:02X}")).collect();
-        out += &format!("{},{},{},{kind},{zone},{owner},{note}\n", h.name, h.ip, mac.join("-"));
+        // The second node has no address of its own.
+        let ip = if h == FILES_B { "なし".to_owned() } else { h.ip.to_string() };
+        out += &format!("{},{ip},{},{kind},{zone},{owner},{note}\n", h.name, mac.join("-"));
     }
     out
 }
 
-/// The site file; `ledger` is its path from the site file's directory.
-pub fn site(ledger: &str) -> String {
+/// A rule that one capture needs.
+pub const SERVERS_ARE_ADMINISTERED_FROM_ONE: &str = r#"
+[[policy]]
+from = "office"
+to = "server"
+services = ["rdp", "ssh"]
+action = "alert"
+owner = "IT"
+reason = "servers are administered from the management server only"
+"#;
+
+/// The site file; `ledger` is its path from the site file's directory, `more` stands at its end.
+pub fn site(ledger: &str, more: &str) -> String {
     format!(
         r#"# The Hospital of the Hill, as its administrator declares it. Written by `UPDATE=1 cargo test --test captures`.
 [site]
@@ -185,14 +212,6 @@ owner = "IT"
 reason = "name and time service ask the outside"
 
 [[policy]]
-from = "office"
-to = "server"
-services = ["rdp", "ssh"]
-action = "alert"
-owner = "IT"
-reason = "servers are administered from the management server only"
-
-[[policy]]
 from = "vendor"
 to = "clinical"
 action = "alert"
@@ -205,6 +224,6 @@ hosts = ["10.40.20.40", "10.40.20.5"]
 
 [ledger]
 file = "{ledger}"
-"#
+{more}"#
     )
 }

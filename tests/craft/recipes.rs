@@ -18,6 +18,8 @@ pub struct Recipe {
     /// The finding's capture, and its twin that must stay silent.
     pub attack: fn(&mut Net),
     pub benign: fn(&mut Net),
+    /// What the site file declares beside the hospital.
+    pub site: &'static str,
     /// What they hold, for `RECIPE.md`.
     pub attack_is: &'static [&'static str],
     pub benign_is: &'static [&'static str],
@@ -93,6 +95,7 @@ const UNKNOWN_DEVICE: Recipe = Recipe {
             tls::visit(net, t, &OFFICE[1], site, 443, Some(name), 600, 3_000);
         }
     },
+    site: "",
     attack_is: &[
         "A laptop (Buffalo adapter, in no ledger) is plugged in on the ward: IPv6 start, DHCP through the router's relay, ARP probes, NetBIOS, LLMNR and mDNS names, pings, the record's web page, a refused SMB logon.",
         "A second device (Intel adapter) appears in the server network with a fixed address and no DHCP: one gratuitous ARP and three pings.",
@@ -125,7 +128,7 @@ const ADDRESS_CONFLICT: Recipe = Recipe {
         }
         // The file server fails over to its partner, whose network card has another MAC: three gratuitous ARPs, and the old one is silent.
         net.leave(FILES);
-        let partner = Host { mac: [0x00, 0x50, 0x56, 0x9a, 0x20, 0x1f], ..FILES };
+        let partner = FILES_B;
         net.join(partner);
         for i in 0..3 {
             link::gratuitous(net, T + 20 * S + i * S, 120, partner.mac, partner.ip);
@@ -139,7 +142,8 @@ const ADDRESS_CONFLICT: Recipe = Recipe {
         let t = dhcp::join(net, T + 30 * S, &dhcp::windows(&next), &DHCP, next.ip);
         tls::visit(net, t + S, &next, &EMR, 443, Some("emr.hill.example"), 700, 2_000);
         // A Wi-Fi bridge answers for the cart computers behind it, when asked.
-        let bridge = [0x00, 0x07, 0x40, 0x80, 0x00, 0x11];
+        let bridge = BRIDGE.mac;
+        link::gratuitous(net, T + 35 * S, 110, bridge, BRIDGE.ip);
         for i in 0..4u8 {
             for round in 0..3u64 {
                 let ts = T + 36 * S + round * 12 * S + u64::from(i) * 700 * MS;
@@ -148,6 +152,7 @@ const ADDRESS_CONFLICT: Recipe = Recipe {
             }
         }
     },
+    site: "",
     attack_is: &[
         "The laptop tells WARD-PC03 every two seconds that it is the gateway, and the gateway that it is WARD-PC03, and hands on the traffic between them (time to live one lower).",
         "The gateway is alive and answers for itself when another terminal asks.",
@@ -195,6 +200,7 @@ const ROGUE_DHCP: Recipe = Recipe {
         dhcp::relayed(net, T + 44 * S, 110, &DHCP, &q, dhcp::NAK, std::net::Ipv4Addr::UNSPECIFIED);
         dhcp::join(net, T + 46 * S, &c, &DHCP, WARD[5].ip);
     },
+    site: "",
     attack_is: &[
         "A small Wi-Fi router (Buffalo), plugged in by its LAN port, offers addresses on the ward with itself as router and name server. It stands nearer than the relay, so it wins twice; the hospital's own offers come half a millisecond late.",
     ],
@@ -231,6 +237,7 @@ const CLINICAL_EGRESS: Recipe = Recipe {
         tls::http(net, T + 30 * S, &WARD[3], &SITES[2].1, 80, "cdn.pictures.example", "/a.gif", 700);
     },
     benign: good_ways_out,
+    site: "",
     attack_is: &[
         "WARD-PC04 asks the hospital's resolver for a storage in the cloud and uploads 120 kB over TLS with that name (SNI); then TLS on port 8443 without a name, and one plain HTTP page.",
     ],
@@ -256,6 +263,7 @@ const EGRESS_ATTEMPT: Recipe = Recipe {
         unanswered(net, T + 50 * S, &WARD[2], OLD.ip, 443, 3);
         refused(net, T + 58 * S, &WARD[2], &ENGINE, 8080);
     },
+    site: "",
     attack_is: &[
         "WARD-PC04 resolves a storage in the cloud; the firewall refuses port 443 with ICMP 'administratively prohibited' and drops port 8443 without a word.",
     ],
@@ -284,6 +292,7 @@ const POLICY_VIOLATION: Recipe = Recipe {
         use_files(net, T + 30 * S, &OFFICE[4], &FILES, &Logon { domain: "HILL", user: "clerk", workstation: "OFFICE-05" }, "office", 2_000);
         remote::desktop(net, T + 40 * S, &ADMIN, &EMR, "adm-ito", 15);
     },
+    site: hospital::SERVERS_ARE_ADMINISTERED_FROM_ONE,
     attack_is: &[
         "OFFICE-04 works on the record server by RDP: the policy says `alert` for RDP and SSH from office to server.",
         "The supplier's host opens TLS to the tomograph, and tries an address of the ward that nobody holds: `alert` for anything from supplier to ward.",
@@ -343,6 +352,7 @@ const SCAN: Recipe = Recipe {
             refused(net, T + 30 * S + i as u64 * 130 * MS, pc, &ENGINE, 443);
         }
     },
+    site: "",
     attack_is: &[
         "WARD-PC07 sends SYNs to port 445 of 63 addresses of the server network, then of 58 of its own: answered and reset, refused, or nobody there. Its own network sees the ARP questions.",
         "Then 143 ports of the record server, nearly all refused, in four seconds.",
@@ -377,6 +387,7 @@ const DARK_CONTACT: Recipe = Recipe {
         unanswered(net, T + 25 * S, &WARD[0], WARD[8].ip, 445, 3);
         unanswered(net, T + 35 * S, &OFFICE[0], [203, 0, 113, 222].into(), 22, 3);
     },
+    site: "",
     attack_is: &["WARD-PC07 knocks, slowly, on five addresses that nobody holds: SMB, RDP and WinRM. Too few and too slow for a scan."],
     benign_is: &[
         "Unused addresses on other ports: a printer and a web server that are gone, a ping.",
@@ -418,6 +429,7 @@ const SMB_FANOUT: Recipe = Recipe {
             use_files(net, T + 40 * S + i as u64 * 20 * S, &COPIER, h, &scans, "scan", 4_000);
         }
     },
+    site: "",
     attack_is: &[
         "WARD-PC07 looks for port 445 on its own network (eleven addresses are nobody's), then goes with a stolen administrator's account (NTLM, HILL\\adm-kondo) by ADMIN$ into seven hosts and leaves a file.",
     ],
@@ -454,6 +466,7 @@ const RDP_FANOUT: Recipe = Recipe {
         // Pings and web pages are no sessions.
         Tcp::open(net, T + 55 * S, &OFFICE[1], &EMR, 3389).reset(net, 0);
     },
+    site: "",
     attack_is: &[
         "OFFICE-06 is refused by three servers, then works on four by RDP (cookie `adm-kondo`, CredSSP inside TLS) and on one by SSH, within some seventy seconds.",
     ],
@@ -478,6 +491,7 @@ const NEW_ADMIN_EDGE: Recipe = Recipe {
         use_admin_share(net, T + 30 * S, &BACKUP, &LAB, &BACKUP_AS, "backup\\list.txt", 5_000);
         remote::desktop(net, T + 35 * S, &OFFICE[1], &LAB, "clerk", 12);
     },
+    site: "",
     attack_is: &[
         "The supplier works on the laboratory server by RDP; while he does, that server goes by ADMIN$ into a ward terminal with an administrator's account.",
     ],
@@ -511,6 +525,7 @@ const SPREAD_PATH: Recipe = Recipe {
         s.logon(net, &NURSE, 0).tree(net, "ward3", 0).read(net, "a.docx", 3_000);
         s.close(net);
     },
+    site: "",
     attack_is: &[
         "Supplier to laboratory server (RDP), from there to the record server (RDP, another account), from there by ADMIN$ into two ward terminals, each while the session before was alive.",
     ],

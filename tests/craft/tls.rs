@@ -23,7 +23,7 @@ fn handshake(kind: u8, body: &[u8]) -> Vec<u8> {
 
 /// A ClientHello in its record, with the suites, groups and signatures of a current browser.
 pub fn client_hello(rng: &mut Rng, sni: Option<&str>, alpn: &[&str]) -> Vec<u8> {
-    let grease = 0x0a0a_u16 | (rng.range(0, 15) as u16) * 0x1010;
+    let grease = 0x0a0a_u16 | ((rng.range(0, 15) as u16) * 0x1010);
     let suites: Vec<u8> =
         [grease, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013, 0xc014, 0x009c, 0x009d, 0x002f, 0x0035]
             .iter()
