@@ -20,7 +20,7 @@ fn dir(name: &str) -> PathBuf {
 }
 
 fn updating() -> bool {
-    std::env::var_os("UPDATE").is_some()
+    std::env::var_os("UPDATE").is_some_and(|v| v == "1")
 }
 
 /// The file is what the recipe gives; or is made so.
@@ -185,7 +185,7 @@ fn the_demo_tells_its_story() {
             wrong.push(format!("of the background: {}", short(f)));
         }
     }
-    if std::env::var_os("SHOW").is_some() {
+    if std::env::var_os("SHOW").is_some_and(|v| v == "1") {
         all.iter().for_each(|f| println!("{}", short(f)));
         println!("{}", serde_json::to_string_pretty(&r["incidents"]).unwrap());
     }
