@@ -3,7 +3,7 @@
 mod craft;
 
 use craft::recipes::{self, RECIPES, Recipe};
-use craft::{hospital, pcap};
+use craft::{hospital, pcap, wrap};
 use serde_json::Value;
 use spanward::base::Severity;
 use spanward::capture::{Replay, ReplayOptions};
@@ -35,13 +35,19 @@ fn same(path: &Path, bytes: &[u8], wrong: &mut Vec<String>) {
 
 /// The one object of `--format json`, of a capture beside a site file.
 fn report(capture: &Path) -> Value {
-    let site = Site::load(&capture.with_file_name("site.toml")).unwrap();
+    report_of(capture, &capture.with_file_name("site.toml"), 1)
+}
+
+fn report_of(capture: &Path, site: &Path, workers: usize) -> Value {
+    let site = Site::load(site).unwrap();
     assert!(site.warnings.is_empty(), "{}: {:?}", capture.display(), site.warnings);
     let signatures = Arc::new(Signatures::embedded().unwrap());
     let source = Replay::open(&[capture.to_path_buf()], ReplayOptions::default()).unwrap();
-    let outcome = replay(source, &Options::new(Arc::new(site), signatures.clone()), Vec::new(), &mut |_| {}).unwrap();
+    let options = Options { workers, ..Options::new(Arc::new(site), signatures.clone()) };
+    let outcome = replay(source, &options, Vec::new(), &mut |_| {}).unwrap();
     assert_eq!(outcome.failure, None);
     assert!(outcome.faults.is_empty(), "{:?}", outcome.faults);
+    assert!(outcome.weirds.is_empty(), "{}: {:?}", capture.display(), outcome.weirds);
     let report = Report::new(&outcome.run(), &*signatures, &[]);
     serde_json::from_slice(&report.object()).unwrap()
 }
@@ -185,9 +191,55 @@ fn the_demo_tells_its_story() {
             wrong.push(format!("of the background: {}", short(f)));
         }
     }
+    let incidents = r["incidents"].as_array().unwrap();
+    for (zero, origin) in [(&laptop, "unlisted-device"), (&upload, "local"), (&supplier, "supplier")] {
+        if !incidents.iter().any(|i| i["patient_zero"] == **zero && i["origin"] == origin) {
+            wrong.push(format!("no incident that began at {zero} ({origin})"));
+        }
+    }
     if std::env::var_os("SHOW").is_some_and(|v| v == "1") {
         all.iter().for_each(|f| println!("{}", short(f)));
         println!("{}", serde_json::to_string_pretty(&r["incidents"]).unwrap());
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What of a finding does not depend on how the port was mirrored.
+fn essence(r: &Value) -> Vec<String> {
+    let mut all: Vec<String> = findings(r)
+        .iter()
+        .map(|f| format!("{} {} {} {} {} {} {}", f["detector"], f["orig"], f["severity"], f["outcome"], f["count"], f["resp"], f["user"]))
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn wrapped_tagged_twice_or_doubled_it_is_the_same_story() {
+    if updating() {
+        cooked();
+    }
+    let frames = recipes::demo().capture();
+    let plain = essence(&report(&dir("demo/incident.pcap")));
+    assert!(plain.len() > 3);
+    let scratch = tempfile::tempdir().unwrap();
+    for (name, other) in [("erspan", wrap::erspan(&frames)), ("double-tagged", wrap::double_tagged(&frames)), ("doubled", wrap::doubled(&frames))] {
+        let path = scratch.path().join("x.pcap");
+        fs::write(&path, pcap::file(&other)).unwrap();
+        assert_eq!(essence(&report_of(&path, &dir("demo/site.toml"), 1)), plain, "{name}");
+    }
+}
+
+#[test]
+fn any_number_of_workers_gives_the_same_report() {
+    if updating() {
+        cooked();
+    }
+    let site = dir("demo/site.toml");
+    for name in ["demo/incident.pcap", "scan/attack.pcap", "address-conflict/benign.pcap"] {
+        let one = report_of(&dir(name), &site, 1);
+        for workers in [2, 3] {
+            assert_eq!(report_of(&dir(name), &site, workers), one, "{name}, {workers} workers");
+        }
+    }
 }

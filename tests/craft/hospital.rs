@@ -56,6 +56,8 @@ pub const ADMIN: Host = host("itam", [0x00, 0x50, 0x56, 0x9a, 0x20, 0x3c], 20, 6
 pub const OLD: Host = host("old-emr", [0x00, 0x14, 0x22, 0x11, 0x20, 0x46], 20, 70, 128);
 /// The second node of the file server: same address when it takes over, another card.
 pub const FILES_B: Host = Host { name: "files-b", mac: [0x00, 0x50, 0x56, 0x9a, 0x20, 0x1f], ip: FILES.ip, vlan: 120, ttl: 128 };
+/// The record server's second card: both answer for the one address (adaptive load balancing).
+pub const EMR_CARD_2: Host = Host { name: "emr-nic2", mac: [0x00, 0x50, 0x56, 0x9a, 0x20, 0x0b], ip: EMR.ip, vlan: 120, ttl: 128 };
 /// The two routers behind the office's virtual one.
 pub const ROUTER_A: Host = host("office-a", [0x00, 0x00, 0x0c, 0x41, 0x30, 0x02], 30, 2, 255);
 pub const ROUTER_B: Host = host("office-b", [0x00, 0x00, 0x0c, 0x41, 0x30, 0x03], 30, 3, 255);
@@ -119,6 +121,7 @@ fn lines() -> Vec<Line> {
         (ROUTER_A, "office", "L3スイッチ", "医療情報部", "VRRP"),
         (ROUTER_B, "office", "L3スイッチ", "医療情報部", "VRRP"),
         (FILES_B, "server", "サーバ", "医療情報部", "ファイル共有（副）"),
+        (EMR_CARD_2, "server", "サーバ", "医療情報部", "電子カルテ（2枚目のLANカード）"),
         (BRIDGE, "clinical", "その他", "医療情報部", "無線ブリッジ"),
         (COPIER, "office", "複合機", "事務部", ""),
         (SUPPLIER, "vendor", "業者", "アクメ社", "リモート保守の終端"),
@@ -134,7 +137,7 @@ fn lines() -> Vec<Line> {
 
 /// Everything that the ledger lists and that is switched on.
 pub fn network(seed: u64) -> Net {
-    let away = [OLD, FILES_B, ROUTER_A, ROUTER_B, BRIDGE];
+    let away = [OLD, FILES_B, EMR_CARD_2, ROUTER_A, ROUTER_B, BRIDGE];
     let hosts: Vec<Host> = lines().into_iter().map(|l| l.0).filter(|h| !away.contains(h) && !CARTS.contains(h)).collect();
     Net::new(seed, &hosts)
 }
@@ -144,8 +147,8 @@ pub fn ledger() -> String {
     let mut out = String::from("機器名,IPアドレス,MACアドレス,種別,ゾーン,管理部署,備考\n");
     for (h, zone, kind, owner, note) in lines() {
         let mac: Vec<String> = h.mac.iter().map(|b| format!("{b:02X}")).collect();
-        // The second node has no address of its own.
-        let ip = if h == FILES_B { "なし".to_owned() } else { h.ip.to_string() };
+        // A second node or card has no address of its own.
+        let ip = if h == FILES_B || h == EMR_CARD_2 { "なし".to_owned() } else { h.ip.to_string() };
         out += &format!("{},{ip},{},{kind},{zone},{owner},{note}\n", h.name, mac.join("-"));
     }
     out

@@ -19,3 +19,4 @@ pub mod stories;
 pub mod tcp;
 pub mod tls;
 pub mod ward;
+pub mod wrap;

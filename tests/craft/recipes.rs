@@ -126,6 +126,17 @@ const ADDRESS_CONFLICT: Recipe = Recipe {
         for i in 14..24 {
             link::vrrp(net, T + i * S, 130, at(30, 3), 10, at(30, 254), 100);
         }
+        // The same by Cisco's protocol (RFC 2281): the virtual MAC announces itself from another port.
+        for i in 0..3 {
+            link::gratuitous(net, T + 5 * S + i * 9 * S, 130, [0x00, 0x00, 0x0c, 0x07, 0xac, 0x0a], at(30, 253));
+        }
+        // Two cards of one server answer in turn for its one address.
+        for i in 0..8u64 {
+            let (ts, pc) = (T + 4 * S + i * 3 * S, (ADMIN.mac, ADMIN.ip));
+            let card = if i % 2 == 0 { EMR } else { EMR_CARD_2 };
+            link::arp_question(net, ts, 120, pc, EMR.ip);
+            link::arp_answer(net, ts + MS, 120, card.mac, EMR.ip, pc);
+        }
         // The file server fails over to its partner, whose network card has another MAC: three gratuitous ARPs, and the old one is silent.
         net.leave(FILES);
         let partner = FILES_B;
@@ -158,7 +169,8 @@ const ADDRESS_CONFLICT: Recipe = Recipe {
         "The gateway is alive and answers for itself when another terminal asks.",
     ],
     benign_is: &[
-        "A virtual router (VRRP) whose master changes.",
+        "A virtual router (VRRP) whose master changes, and one by HSRP.",
+        "A server with two network cards that answer in turn for its one address.",
         "A file server that fails over to its partner: another MAC, three gratuitous ARPs, the old MAC silent.",
         "A lease that ended: its address goes to another listed terminal by DHCP.",
         "A Wi-Fi bridge that answers, when asked, for the four carts behind it.",

@@ -48,10 +48,13 @@ pub fn desktop_refused(net: &mut Net, t: u64, a: &Host, b: &Host, user: &str) ->
 pub fn shell(net: &mut Net, t: u64, a: &Host, b: &Host, secs: u64) -> u64 {
     let mut c = Tcp::open(net, t, a, b, 22);
     c.up(net, b"SSH-2.0-OpenSSH_for_Windows_9.5\r\n").down(net, b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7\r\n");
-    let names = "curve25519-sha256,ecdh-sha2-nistp256\0\0ssh-ed25519,rsa-sha2-512\0aes128-gcm@openssh.com";
+    // KEXINIT (7.1): ten lists of names behind a cookie.
+    let lists = ["curve25519-sha256,ecdh-sha2-nistp256", "ssh-ed25519,rsa-sha2-512", "aes128-gcm@openssh.com", "aes128-gcm@openssh.com"];
+    let lists = lists.iter().chain(&["hmac-sha2-256", "hmac-sha2-256", "none", "none", "", ""]);
+    let lists: Vec<u8> = lists.flat_map(|l| [&(l.len() as u32).to_be_bytes()[..], l.as_bytes()].concat()).collect();
     let key_exchange = |net: &mut Net| {
-        let body = [&[20][..], &net.rng.bytes(16), names.as_bytes(), &[0; 10]].concat();
-        let pad = 8 - (5 + body.len()) % 8 + 4;
+        let body = [&[20][..], &net.rng.bytes(16), &lists, &[0; 5]].concat();
+        let pad = 8 - (5 + body.len()) % 8 + 8;
         [&((1 + body.len() + pad) as u32).to_be_bytes()[..], &[pad as u8], &body, &vec![0; pad]].concat()
     };
     let (u, d) = (key_exchange(net), key_exchange(net));
