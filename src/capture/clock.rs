@@ -40,7 +40,7 @@ impl Clock {
     pub fn is_set(&self) -> bool {
         self.now.is_some()
     }
-    /// Sets the start from the raw times of the first packets (at most [`WITNESSES`] are looked at). Does nothing once the clock is set.
+    /// Sets the start from the raw times of the first packets (at most `WITNESSES` are looked at). Does nothing once the clock is set.
     pub fn set(&mut self, raw: impl Iterator<Item = Timestamp>) {
         if self.now.is_none() {
             let first: Vec<Timestamp> = raw.take(WITNESSES).collect();

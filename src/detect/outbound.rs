@@ -271,6 +271,6 @@ pub(super) fn outside_name<'a>(scene: &Scene<'_>, host: &'a str) -> Option<&'a s
         return scene.site.is_internet(a).then_some(host);
     }
     let inside = ["local", "lan", "internal", "localdomain", "home.arpa", "corp", "intra"];
-    let tail = |t: &&str| host.strip_suffix(*t).is_some_and(|h| h.ends_with('.'));
-    (host.contains('.') && !inside.iter().any(|t| tail(&t))).then_some(host)
+    let tail = |t: &str| host.strip_suffix(t).is_some_and(|h| h.ends_with('.'));
+    (host.contains('.') && !inside.iter().any(|t| tail(t))).then_some(host)
 }

@@ -27,8 +27,10 @@ pub struct Blocked {
 }
 
 /// The detectors that run on a site, and those that cannot.
-fn enlist(site: &Site, signatures: &Signatures) -> Result<(Vec<Box<dyn Detector>>, Vec<Blocked>), EngineError> {
-    let (mut detectors, mut blocked) = (Vec::new(), Vec::new());
+type Enlisted = (Vec<Box<dyn Detector>>, Vec<Blocked>);
+
+fn enlist(site: &Site, signatures: &Signatures) -> Result<Enlisted, EngineError> {
+    let (mut detectors, mut blocked): Enlisted = Default::default();
     for (id, make) in DETECTORS {
         let d = make(signatures.require(id)?)?;
         match d.blocked(site) {

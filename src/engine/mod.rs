@@ -1,6 +1,6 @@
 //! Threads, channels, clocks, counters: puts the layers together. The same code serves one thread and many; both give the same bytes.
 //!
-//! The way of a packet: the reader fills a [`Batch`] (a block of frames, decoded into packets, with marks where ticks fall); workers take the
+//! The way of a packet: the reader fills a `Batch` (a block of frames, decoded into packets, with marks where ticks fall); workers take the
 //! packets of their shards through the flow state; at each tick they hand over events, and the analyst merges them in the order (time, shard,
 //! count in shard), learns, detects and writes.
 

@@ -141,7 +141,7 @@ fn path(members: &[&&Kept]) -> Vec<Hop> {
         }
     }
     let mut all: Vec<Hop> = edges.into_values().collect();
-    all.sort_by(|a, b| (a.ts, a.from, a.to, a.via).cmp(&(b.ts, b.from, b.to, b.via)));
+    all.sort_by_key(|h| (h.ts, h.from, h.to, h.via));
     all
 }
 

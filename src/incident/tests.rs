@@ -1,3 +1,4 @@
+//! Findings become incidents: one story, its path, its score, its words.
 use super::*;
 use crate::assets::Assets;
 use crate::base::{Lang, Outcome, Service, Severity, Span};

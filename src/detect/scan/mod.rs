@@ -241,7 +241,7 @@ impl Scan {
             Family::Stealth => inward >= m.stealth && mostly,
             Family::Ack => inward >= m.ack && w.failure_share() >= 0.8,
             Family::Udp => inward >= m.udp && w.failure_share() >= 0.8,
-            Family::Icmp => inward >= m.icmp && mostly || w.outward >= m.outward_web && mostly,
+            Family::Icmp => mostly && (inward >= m.icmp || w.outward >= m.outward_web),
         }
     }
     fn speak(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

@@ -145,10 +145,9 @@ impl PortScans {
         let (first, last, ok) = (p.first_ts, p.last_ts, p.ok);
         let kind = if p.protocols { "protocols" } else { "ports" };
         let s = self.stories.entry(t.orig, || Story { first_ts: first, kind, ..Story::default() });
-        if s.hosts.len() < Finding::MAX_RESP || s.hosts.contains_key(&t.resp) {
-            if s.hosts.insert(t.resp, ports).is_none() {
-                s.order.push(t.resp);
-            }
+        let room = s.hosts.len() < Finding::MAX_RESP || s.hosts.contains_key(&t.resp);
+        if room && s.hosts.insert(t.resp, ports).is_none() {
+            s.order.push(t.resp);
         }
         if s.flows.len() < Finding::MAX_PROOF {
             s.flows.push(t);

@@ -1,3 +1,4 @@
+//! Scans of every shape, and the busy hosts that only look like them.
 use super::super::testing::*;
 use super::*;
 use crate::event::FlowInfo;

@@ -1,3 +1,4 @@
+//! DNS, mDNS, LLMNR and NBNS messages, whole and broken, over UDP and TCP.
 use super::*;
 use crate::base::Timestamp;
 use crate::protocols::{PROTOCOLS, Side, StreamParser};

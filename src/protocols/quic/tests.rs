@@ -1,3 +1,4 @@
+//! Initial packets sealed as in RFC 9001, scattered, reordered and broken.
 use super::initial::{Keys, varint};
 use super::*;
 use crate::base::Timestamp;

@@ -1,3 +1,4 @@
+//! Hellos in every cut and order, fingerprints against known values, bytes that only look like TLS.
 use super::*;
 use proptest::prelude::*;
 
