@@ -4,6 +4,7 @@ use super::progress::Bar;
 use super::{Common, Exit, Loaded, Stop, emit, on_terminal, say, view};
 use crate::base::{Severity, Timestamp};
 use crate::capture::{Replay, ReplayOptions};
+use crate::engine::journal::{Journal, Recorder, SPOOL};
 use crate::engine::{self, Latency, Options, Outcome};
 use crate::output::text::{self, Place, Troubles, rank};
 use crate::output::{Eve, Flows, OutFile, Report, Sink, SinkError};
@@ -29,6 +30,9 @@ pub struct Args {
     /// EVE lines into this file; '-' = standard output (the summary then goes to standard error)
     #[arg(long, value_name = "FILE")]
     eve: Option<String>,
+    /// Also write the journal of what a viewer would have shown, second by second, into the directory's journal/
+    #[arg(long, requires = "output")]
+    journal: bool,
     /// What standard output gets: a text to read, or one JSON object
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -86,7 +90,11 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
             false
         }
     });
-    let sinks = sinks(dir, args.eve.as_deref(), &signatures);
+    let mut sinks = sinks(dir, args.eve.as_deref(), &signatures);
+    let journal = dir.filter(|_| args.journal).map(|d| d.join("journal"));
+    if let Some(dir) = &journal {
+        sinks.push(Box::new(Recorder::create(dir, SPOOL, signatures.clone())));
+    }
     let mut bar = Bar::new(common.quiet);
     let outcome = engine::replay(source, &options, sinks, &mut |p| bar.update(p)).map_err(|e| Stop::new(Exit::Usage, e))?;
     bar.finish();
@@ -100,6 +108,9 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
         unwritten: unwritten.iter().map(ToString::to_string).collect(),
         worker: outcome.failure.clone(),
     };
+    if let Some(dir) = journal.filter(|_| !common.quiet) {
+        tell_journal(&dir);
+    }
     if common.verbose {
         tell_more(&outcome);
     }
@@ -171,6 +182,17 @@ fn exit(args: &Args, report: &Report, troubles: &Troubles) -> Exit {
         Exit::FailOn
     } else {
         Exit::Done
+    }
+}
+
+/// What the journal holds; a spool that was too small is told.
+fn tell_journal(dir: &Path) {
+    match Journal::open(dir) {
+        Ok(j) => {
+            let ((first, last), dropped) = (j.span(), j.dropped());
+            say(&format!("journal: {} views from {first} to {last}, {dropped} segments dropped at its cap", j.times().count()));
+        }
+        Err(e) => say(&e.to_string()),
     }
 }
 

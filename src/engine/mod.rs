@@ -6,6 +6,7 @@
 
 mod analyst;
 mod batch;
+pub mod journal;
 mod listing;
 mod payload;
 mod shard;

@@ -90,6 +90,11 @@ pub struct SeenRecord {
     pub snapped: u64,
 }
 
+/// A flow's id as text.
+pub fn uid(uid: u64) -> String {
+    format!("{uid:016x}")
+}
+
 /// Six decimals are more than the estimate is worth, and stay short in files.
 fn rounded(v: f64) -> f64 {
     (v * 1e6).round() / 1e6

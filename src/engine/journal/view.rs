@@ -1,0 +1,146 @@
+//! What a viewer shows at one packet time, and the difference between two of these.
+
+use super::tops::TopFlow;
+use super::traffic::ZoneTraffic;
+use crate::output::record::{CoverageRecord, DeviceRecord, FindingRecord, IncidentRecord};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything a viewer shows at one packet time. Keys are ids, so that every list has one order.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct View {
+    /// The tick it stands for, RFC 3339.
+    pub ts: String,
+    /// The run was over: all flows are ended, all counts are final.
+    pub ended: bool,
+    /// Counts since the run began.
+    pub counters: Counters,
+    /// Traffic by `from>to` zone.
+    pub zones: BTreeMap<String, ZoneTraffic>,
+    /// Devices by id.
+    pub devices: BTreeMap<String, DeviceRecord>,
+    /// Findings by id.
+    pub findings: BTreeMap<String, FindingRecord>,
+    /// Incidents by id.
+    pub incidents: BTreeMap<String, IncidentRecord>,
+    /// The largest flows known by then, live or ended, by uid.
+    pub flows: BTreeMap<String, TopFlow>,
+}
+
+/// Counts since the run began.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Counters {
+    /// Frames read.
+    pub packets: u64,
+    /// Their bytes on the wire.
+    pub bytes: u64,
+    /// Flows begun, listed or not.
+    pub flows: u64,
+    /// First packet's time; empty before.
+    pub first_ts: String,
+    /// Newest event's time; at the end, the last packet's.
+    pub last_ts: String,
+    /// What was seen and what not.
+    pub coverage: CoverageRecord,
+}
+
+/// What became different in a table.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Changes<T> {
+    /// New or different, by id.
+    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, T>,
+    /// No longer there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<String>,
+}
+
+impl<T> Default for Changes<T> {
+    fn default() -> Self {
+        Changes { set: BTreeMap::new(), gone: Vec::new() }
+    }
+}
+
+impl<T> Changes<T> {
+    fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.gone.is_empty()
+    }
+    fn apply(self, to: &mut BTreeMap<String, T>) {
+        self.gone.iter().for_each(|id| drop(to.remove(id)));
+        to.extend(self.set);
+    }
+}
+
+/// What became different since the view before.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Delta {
+    /// The tick.
+    pub ts: String,
+    /// The run was over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ended: bool,
+    /// Counts, if any of them changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counters: Option<Counters>,
+    /// Traffic between zones.
+    #[serde(default = "Changes::default", skip_serializing_if = "Changes::is_empty")]
+    pub zones: Changes<ZoneTraffic>,
+    /// Devices.
+    #[serde(default = "Changes::default", skip_serializing_if = "Changes::is_empty")]
+    pub devices: Changes<DeviceRecord>,
+    /// Findings.
+    #[serde(default = "Changes::default", skip_serializing_if = "Changes::is_empty")]
+    pub findings: Changes<FindingRecord>,
+    /// Incidents.
+    #[serde(default = "Changes::default", skip_serializing_if = "Changes::is_empty")]
+    pub incidents: Changes<IncidentRecord>,
+    /// Largest flows.
+    #[serde(default = "Changes::default", skip_serializing_if = "Changes::is_empty")]
+    pub flows: Changes<TopFlow>,
+}
+
+impl View {
+    /// Takes a difference in.
+    pub fn apply(&mut self, d: Delta) {
+        self.ts = d.ts;
+        self.ended = d.ended;
+        if let Some(c) = d.counters {
+            self.counters = c;
+        }
+        d.zones.apply(&mut self.zones);
+        d.devices.apply(&mut self.devices);
+        d.findings.apply(&mut self.findings);
+        d.incidents.apply(&mut self.incidents);
+        d.flows.apply(&mut self.flows);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_that_changes_nothing_is_a_time_only() {
+        let d = Delta { ts: "2026-11-21T10:00:00.000000000Z".into(), ..Delta::default() };
+        let json = serde_json::to_string(&d).unwrap();
+        assert_eq!(json, "{\"ts\":\"2026-11-21T10:00:00.000000000Z\"}");
+        assert_eq!(serde_json::from_str::<Delta>(&json).unwrap(), d);
+    }
+
+    #[test]
+    fn what_is_gone_leaves_and_what_is_set_stays() {
+        let mut v = View::default();
+        let mut d = Delta::default();
+        d.devices.set.insert("a".into(), DeviceRecord::default());
+        d.devices.set.insert("b".into(), DeviceRecord::default());
+        v.apply(d);
+        let mut d = Delta { ended: true, counters: Some(Counters { packets: 5, ..Counters::default() }), ..Delta::default() };
+        d.devices.gone.push("a".into());
+        d.devices.set.insert("b".into(), DeviceRecord { role: "pacs".into(), ..DeviceRecord::default() });
+        v.apply(d);
+        assert_eq!(v.devices.keys().collect::<Vec<_>>(), ["b"]);
+        assert_eq!((v.devices["b"].role.as_str(), v.counters.packets, v.ended), ("pacs", 5, true));
+        v.apply(Delta::default());
+        assert_eq!((v.counters.packets, v.ended), (5, false));
+    }
+}
