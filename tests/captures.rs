@@ -11,6 +11,7 @@ use spanward::detect::{DETECTORS, Signatures};
 use spanward::engine::{Options, replay};
 use spanward::output::Report;
 use spanward::site::Site;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -242,4 +243,22 @@ fn any_number_of_workers_gives_the_same_report() {
             assert_eq!(report_of(&dir(name), &site, workers), one, "{name}, {workers} workers");
         }
     }
+}
+
+#[test]
+fn without_a_single_syn_the_story_is_still_there() {
+    if updating() {
+        cooked();
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("x.pcap");
+    fs::write(&path, pcap::file(&wrap::without_openings(&recipes::demo().capture()))).unwrap();
+    let told = |r: &Value| -> BTreeSet<String> {
+        // Knocking on unused addresses is made of SYNs only.
+        let high = findings(r).into_iter().filter(|f| severity(f) >= Severity::High && f["detector"] != "dark-contact" && f["detector"] != "scan");
+        high.map(|f| format!("{} {}", f["detector"], f["orig"])).collect()
+    };
+    let plain = told(&report(&dir("demo/incident.pcap")));
+    assert!(!plain.is_empty());
+    assert_eq!(told(&report_of(&path, &dir("demo/site.toml"), 1)), plain);
 }

@@ -28,3 +28,9 @@ pub fn doubled(frames: &Frames) -> Frames {
     all.sort_by_key(|f| f.0);
     all
 }
+
+/// Without any TCP opening, as of a capture that begins late or a port that samples: no SYN, no SYN-ACK.
+pub fn without_openings(frames: &Frames) -> Frames {
+    let opens = |f: &[u8]| f.len() > 51 && f[12..14] == [0x81, 0] && f[16..18] == [8, 0] && f[27] == 6 && f[18 + 20 + 13] & 2 != 0;
+    frames.iter().filter(|(_, f)| !opens(f)).cloned().collect()
+}
