@@ -117,7 +117,8 @@ fn the_demo_is_found_however_it_is_mirrored() {
 
 #[test]
 fn the_beds_incident_is_found_however_it_is_mirrored() {
-    let shared = std::env::var_os("SPANWARD_SHARED").map(PathBuf::from).unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared")));
+    let shared =
+        std::env::var_os("SPANWARD_SHARED").map(PathBuf::from).unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared")));
     if !shared.is_dir() {
         return println!("skipped: no shared captures here");
     }

@@ -105,7 +105,9 @@ impl UnknownDevice {
     /// Looks at a device of which something new was heard.
     fn look(&mut self, d: &Device, event: Option<&Event>, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let looks = looks(d);
-        if self.settled.get(&d.id) == Some(&looks) {
+        // What was held back in this minute is looked at again in the next.
+        let held_back = mix64(looks ^ (scene.now.secs() / 60));
+        if self.settled.get(&d.id).is_some_and(|s| *s == looks || *s == held_back) {
             return;
         }
         let lines = self.lines.get_or_insert_with(|| read(scene.site));
@@ -135,7 +137,10 @@ impl UnknownDevice {
                 }
                 said
             }
-            None if self.too_many(d, severity, scene.now) => return,
+            None if self.too_many(d, severity, scene.now) => {
+                self.settled.insert(d.id.clone(), held_back);
+                return;
+            }
             None => said,
         };
         out.push(finding(d, &story, &said, event, scene));

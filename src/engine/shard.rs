@@ -66,6 +66,11 @@ impl Shard {
             weirds: Weirds::new(),
         }
     }
+    /// Touches the state that a packet of this shard will want.
+    #[inline]
+    pub(super) fn warm(&self, p: &Packet) -> u64 {
+        self.table.warm(p.hash)
+    }
     /// One packet of this shard. `buf` is its block's buffer.
     pub(super) fn packet(&mut self, p: &Packet, buf: &[u8]) {
         let macs = if p.has(flag::MAC) { buf.get(p.l2 as usize..).unwrap_or(&[]) } else { &[] };

@@ -30,6 +30,9 @@ pub(super) struct Last {
     pub(super) load: (usize, usize, usize, usize),
 }
 
+/// Packets whose flow records are touched ahead of time: independent loads overlap, dependent ones do not.
+const AHEAD: usize = 32;
+
 /// Shards `me, me + of, me + 2·of …`.
 pub(super) struct Worker {
     shards: Vec<Shard>,
@@ -62,9 +65,13 @@ impl Worker {
     }
     fn packets(&mut self, packets: &[crate::wire::Packet], buf: &[u8]) {
         if self.of == 1 {
-            for p in packets {
-                if let Some(s) = self.shards.get_mut(p.shard as usize) {
-                    s.packet(p, buf);
+            for some in packets.chunks(AHEAD) {
+                let warm = some.iter().fold(0, |n, p| n ^ self.shards.get(p.shard as usize).map_or(0, |s| s.warm(p)));
+                std::hint::black_box(warm);
+                for p in some {
+                    if let Some(s) = self.shards.get_mut(p.shard as usize) {
+                        s.packet(p, buf);
+                    }
                 }
             }
             return;

@@ -1,6 +1,6 @@
 //! Community ID version 1, seed 0 (github.com/corelight/community-id-spec).
 
-use crate::base::{Addr, FiveTuple, proto};
+use crate::base::{FiveTuple, proto};
 use base64::Engine;
 use sha1::{Digest, Sha1};
 
@@ -47,23 +47,36 @@ pub fn community_id(t: &FiveTuple) -> String {
     let has_ports = is_icmp || matches!(t.proto, proto::TCP | proto::UDP | proto::SCTP);
     let ordered = one_way || (t.orig.0, sport) <= (t.resp.0, dport);
     let ((a, ap), (b, bp)) = if ordered { ((t.orig, sport), (t.resp, dport)) } else { ((t.resp, dport), (t.orig, sport)) };
-    let mut h = Sha1::new();
-    h.update([0u8, 0]);
+    // One short message, hashed in one call: two bytes of seed, the addresses, protocol, padding, ports.
+    let mut m = Message { bytes: [0; 40], len: 2 };
     for x in [a, b] {
-        put(&mut h, x);
+        match x.as_v4() {
+            Some(v4) => m.put(&v4.to_be_bytes()),
+            None => m.put(&x.0.to_be_bytes()),
+        }
     }
-    h.update([t.proto, 0]);
+    m.put(&[t.proto, 0]);
     if has_ports {
-        h.update(ap.to_be_bytes());
-        h.update(bp.to_be_bytes());
+        m.put(&ap.to_be_bytes());
+        m.put(&bp.to_be_bytes());
     }
-    format!("1:{}", base64::engine::general_purpose::STANDARD.encode(h.finalize()))
+    let mut id = String::with_capacity(30);
+    id.push_str("1:");
+    base64::engine::general_purpose::STANDARD.encode_string(Sha1::digest(m.bytes.get(..m.len).unwrap_or(&[])), &mut id);
+    id
 }
 
-fn put(h: &mut Sha1, a: Addr) {
-    match a.as_v4() {
-        Some(v4) => h.update(v4.to_be_bytes()),
-        None => h.update(a.0.to_be_bytes()),
+struct Message {
+    bytes: [u8; 40],
+    len: usize,
+}
+
+impl Message {
+    fn put(&mut self, b: &[u8]) {
+        if let Some(slot) = self.bytes.get_mut(self.len..self.len + b.len()) {
+            slot.copy_from_slice(b);
+            self.len += b.len();
+        }
     }
 }
 

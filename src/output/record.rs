@@ -260,7 +260,7 @@ impl FindingRecord {
             },
             incident: k.incident.clone(),
             title: words.title(f.detector, lang),
-            next: words.next(f.detector, lang),
+            next: words.next(k, lang),
         }
     }
 }
@@ -338,7 +338,7 @@ impl IncidentRecord {
         mine.sort_by_key(|k| std::cmp::Reverse(k.finding.severity));
         // The incident's own steps first: they know the whole story; then what the detectors add.
         let mut next: Vec<String> = i.next(lang);
-        for step in mine.iter().flat_map(|k| words.next(k.finding.detector, lang)) {
+        for step in mine.iter().flat_map(|k| words.next(k, lang)) {
             if next.len() < MAX_NEXT && !next.contains(&step) {
                 next.push(step);
             }

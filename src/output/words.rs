@@ -1,6 +1,6 @@
 //! Where the words about findings and incidents come from: the signatures. Behind a trait, so that reports can be tested without them.
 
-use crate::base::Lang;
+use crate::base::{Lang, Timestamp};
 use crate::detect::Finding;
 use crate::detect::signature::{Signatures, render};
 use crate::incident::{Incident, Kept};
@@ -14,8 +14,8 @@ pub trait Words {
     fn summary(&self, kept: &Kept, lang: Lang) -> String;
     /// ATT&CK technique ids.
     fn attack(&self, detector: &str) -> Vec<String>;
-    /// First steps, most urgent first.
-    fn next(&self, detector: &str, lang: Lang) -> Vec<String>;
+    /// First steps for a finding, most urgent first.
+    fn next(&self, kept: &Kept, lang: Lang) -> Vec<String>;
     /// One sentence about an incident; `mine` are its findings, worst first.
     fn incident(&self, i: &Incident, _mine: &[&Kept], lang: Lang) -> String {
         i.summary(lang)
@@ -35,11 +35,41 @@ pub fn placeholder(f: &Finding, key: &str) -> Option<String> {
         "zone" if !f.zone.is_empty() => f.zone.clone(),
         "user" if f.user.is_some() => f.user.clone()?,
         "vlan" if !f.vlan.is_empty() => listed(f.vlan.iter().map(|v| v.to_string())),
-        "first_ts" => f.first_ts.to_string(),
-        "last_ts" => f.last_ts.to_string(),
+        "first_ts" => readable(f.first_ts),
+        "last_ts" => readable(f.last_ts),
         "detector" => f.detector.to_owned(),
         _ => plain(f.evidence.get(key)?),
     })
+}
+
+/// A time as a person says it: `2026-11-21 20:27:14 UTC`.
+fn readable(t: Timestamp) -> String {
+    let (y, mo, d, h, mi, s) = t.civil();
+    format!("{y:04}-{mo:02}-{d:02} {h:02}:{mi:02}:{s:02} UTC")
+}
+
+/// What an empty placeholder leaves behind: empty brackets, doubled and dangling spaces.
+fn tidy(text: String) -> String {
+    let mut out = text;
+    for (from, to) in [
+        ("( ", "("),
+        (" )", ")"),
+        ("(, ", "("),
+        (", )", ")"),
+        ("（、", "（"),
+        ("、）", "）"),
+        (" ()", ""),
+        ("()", ""),
+        ("（）", ""),
+        ("  ", " "),
+        (" .", "."),
+        (" ,", ","),
+    ] {
+        while out.contains(from) {
+            out = out.replace(from, to);
+        }
+    }
+    out.trim().to_owned()
 }
 
 /// The first few of a list, and how many more there are.
@@ -78,7 +108,7 @@ impl Words for BareWords {
     fn attack(&self, _detector: &str) -> Vec<String> {
         Vec::new()
     }
-    fn next(&self, _detector: &str, _lang: Lang) -> Vec<String> {
+    fn next(&self, _kept: &Kept, _lang: Lang) -> Vec<String> {
         Vec::new()
     }
 }
@@ -89,15 +119,16 @@ impl Words for Signatures {
     }
     fn summary(&self, kept: &Kept, lang: Lang) -> String {
         match self.get(kept.finding.detector) {
-            Some(s) => render(s.summary.get(lang), &|key| placeholder(&kept.finding, key)),
+            Some(s) => tidy(render(s.summary.get(lang), &|key| placeholder(&kept.finding, key))),
             None => BareWords.summary(kept, lang),
         }
     }
     fn attack(&self, detector: &str) -> Vec<String> {
         self.get(detector).map(|s| s.attack.clone()).unwrap_or_default()
     }
-    fn next(&self, detector: &str, lang: Lang) -> Vec<String> {
-        self.get(detector).map(|s| s.first_response.get(lang).clone()).unwrap_or_default()
+    fn next(&self, kept: &Kept, lang: Lang) -> Vec<String> {
+        let Some(s) = self.get(kept.finding.detector) else { return Vec::new() };
+        s.first_response.get(lang).iter().map(|step| tidy(render(step, &|key| placeholder(&kept.finding, key)))).collect()
     }
 }
 
@@ -115,10 +146,11 @@ mod tests {
         let words = Signatures::new(&[("smb-fanout.toml", text)]).unwrap();
         let sample = Sample::made();
         let k = &sample.book.findings()[0];
-        assert_eq!(words.summary(k, Lang::En), "10.20.1.33 reached 2 hosts: 10.20.1.40, 10.20.1.41 as  2");
+        assert_eq!(words.summary(k, Lang::En), "10.20.1.33 reached 2 hosts: 10.20.1.40, 10.20.1.41 as 2");
         assert_eq!(words.summary(k, Lang::Ja), "10.20.1.33 が 2 台");
         assert_eq!((words.title("smb-fanout", Lang::Ja).as_str(), words.title("scan", Lang::En).as_str()), ("SMB 拡散", "scan"));
         assert_eq!(words.attack("smb-fanout"), ["T1021.002"]);
-        assert_eq!(words.next("scan", Lang::En), Vec::<String>::new());
+        assert_eq!(words.next(k, Lang::En), ["Unplug 10.20.1.33"]);
+        assert_eq!(tidy("zone z (, ) was ( x )  .".to_owned()), "zone z was (x).");
     }
 }
