@@ -432,13 +432,13 @@ const SMB_FANOUT: Recipe = Recipe {
         for h in [FILES, EMR, PACS] {
             use_files(net, T + 4 * S, &WARD[0], &h, &NURSE, "ward3", 2_000);
         }
-        // The archive fetches pictures from two modalities; the copier puts scans onto the file server and one office computer.
+        // The archive fetches pictures from two modalities; the copier puts scans onto the file server and three computers.
         let me = Logon { domain: "PACS", user: "dicom", workstation: "PACS" };
         use_files(net, T + 30 * S, &PACS, &CT, &me, "export", 9_000);
         use_files(net, T + 34 * S, &PACS, &US, &me, "export", 6_000);
         let scans = Logon { domain: "", user: "scan", workstation: "MFP-OFFICE" };
-        for (i, h) in [FILES, OFFICE[0]].iter().enumerate() {
-            use_files(net, T + 40 * S + i as u64 * 20 * S, &COPIER, h, &scans, "scan", 4_000);
+        for (i, h) in [FILES, OFFICE[0], OFFICE[2], OFFICE[3]].iter().enumerate() {
+            use_files(net, T + 22 * S + i as u64 * 25 * S, &COPIER, h, &scans, "scan", 4_000);
         }
     },
     site: "",
@@ -447,7 +447,7 @@ const SMB_FANOUT: Recipe = Recipe {
     ],
     benign_is: &[
         "The backup server (listed as such) in seven hosts' administrative shares; IT's inventory server (listed) in thirteen.",
-        "Terminals that use three file servers; the picture archive that fetches from two modalities; a copier that puts scans onto a file server and a computer.",
+        "Terminals that use three file servers; the picture archive that fetches from two modalities; a copier that puts scans onto a file server and three computers.",
     ],
     traps: &["Half-open probes of the sweep are no sessions.", "Files are 16 kB so that the capture stays small; the shape is what counts."],
 };
