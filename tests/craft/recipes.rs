@@ -447,7 +447,7 @@ const SMB_FANOUT: Recipe = Recipe {
     ],
     benign_is: &[
         "The backup server (listed as such) in seven hosts' administrative shares; IT's inventory server (listed) in thirteen.",
-        "Terminals that use three file servers; the picture archive that fetches from two modalities; a copier that puts scans onto a file server and three computers.",
+        "A terminal that uses three file servers; the picture archive that fetches from two modalities; a copier that puts scans onto a file server and three computers.",
     ],
     traps: &["Half-open probes of the sweep are no sessions.", "Files are 16 kB so that the capture stays small; the shape is what counts."],
 };
