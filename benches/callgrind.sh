@@ -30,7 +30,7 @@ fi
 for n in 50 150; do
   valgrind --tool=callgrind --callgrind-out-file="$scratch/$n.out" "$bin" replay -q --site "$perf/site.toml" --eve /dev/null --workers 1 \
     --format json "$scratch/$n.pcap" >/dev/null 2>"$scratch/$n.said" || { tail -n 3 "$scratch/$n.said" >&2; exit 1; }
-  callgrind_annotate --inclusive=yes --threshold=100 "$scratch/$n.out" > "$scratch/$n.txt"
+  callgrind_annotate --auto=no --inclusive=yes --threshold=100 "$scratch/$n.out" > "$scratch/$n.txt" 2>/dev/null
 done
 
 # Stages by the names of their functions. One that was inlined into its caller has no line of its own: `-`.
@@ -63,3 +63,6 @@ awk -v small="$scratch/50.txt" -v large="$scratch/150.txt" '
     }
     printf "| whole program | %.0f | 100 %% |\n", all
   }'
+echo
+echo "The costliest functions of the longer run by their own instructions:"
+callgrind_annotate --auto=no --threshold=70 "$scratch/150.out" 2>/dev/null | grep -E '^ *[0-9,]+ \(' | sed -n '2,21p' | sed -E 's/ \[[^]]*\]$//' | sed -E 's|/[^ ]*/(src|library)/|\1/|' | cut -c1-140

@@ -67,7 +67,11 @@ want() {
 }
 # of TYPE FIELD: the actors of an incident.
 of() { jq -r --arg t "$1" "select(.type == \$t) | .$2" "$file.truth" | sort -u | tr '\n' ' '; }
-want "unknown device" "$(of rogue_device mac)" "unknown-device"
+# The site of the workload declares no ledger: the new device is in the inventory, with its address; its sweep is a finding.
+for mac in $(of rogue_device mac); do
+  jq -e --arg m "$mac" --arg ip "$(of rogue_device ip | tr -d ' ')" '[.devices[] | select(.mac == $m and (.ips | index($ip)))] | length == 1' \
+    "$scratch/report.json" >/dev/null || { echo "peers: BLIND: device $mac is not in the inventory" >&2; missing=1; }
+done
 want "sweep of the unknown device" "$(of rogue_device ip)" "smb-fanout scan"
 want "clinical host on the internet" "$(of clinical_internet src)" "clinical-egress"
 want "SMB and RDP spread" "$(of smb_rdp_spread src)" "smb-fanout rdp-fanout"
@@ -90,7 +94,7 @@ offer softflowd softflowd fast 'softflowd -r "$f" -n 127.0.0.1:9 -v 9 -d -p "$sc
 offer nfpcapd nfpcapd fast 'nfpcapd -r "$f" -w "$scratch/nf"' 'flows to files'
 offer argus argus fast 'argus -r "$f" -w /dev/null' 'flows with more measures'
 offer ndpiReader ndpiReader slow 'ndpiReader -i "$f" -q' 'flows, protocol recognition'
-offer tshark tshark slow 'tshark -r "$f" -q' 'full dissection'
+offer tshark tshark slow 'tshark -r "$f" -q -z io,phs' 'full dissection, protocol hierarchy'
 offer suricata suricata fast 'suricata -r "$f" -l "$scratch/su" -S /dev/null -k none --set vlan.use-for-tracking=false' 'flows, protocols, EVE, no rules'
 offer zeek zeek slow '(cd "$scratch/zk" && zeek -C -b -r "$f" base/protocols/conn)' 'flows, scripts: conn only'
 
