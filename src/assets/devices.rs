@@ -272,7 +272,11 @@ impl Devices {
         let hold = Hold { mac, how, since: seen.ts, last: seen.ts, vlan: seen.vlan, ttl: seen.ttl };
         let by_mac = &self.by_mac;
         let routes = |m: Mac| m.is_virtual_router() || by_mac.get(&m).is_some_and(|k| k.device.gateway);
-        let change = self.bindings.claim(a, hold, |x, y| routes(x) && routes(y));
+        let listed = |m: Mac| site.ledger.by_mac(m).is_some_and(|e| e.role == Role::Gateway);
+        let elsewhere = self.bindings.get(a).is_some_and(|b| b.holder.vlan != seen.vlan);
+        // Legs of one router share an address. A spoofer forwards too and so looks like a gateway: in one VLAN that alone is no leg.
+        let legs = |x: Mac, y: Mac| x.is_virtual_router() || y.is_virtual_router() || listed(x) && listed(y) || routes(x) && routes(y) && elsewhere;
+        let change = self.bindings.claim(a, hold, legs);
         if let Some(k) = self.by_mac.get_mut(&mac) {
             match how {
                 How::Frame => k.sources.bound(a),
