@@ -9,7 +9,9 @@ case $seconds in '' | *[!0-9]*) sed -n '2,3s/^# //p' "$0" >&2; exit 2 ;; esac
 fuzz() { cargo +nightly fuzz "$@"; }
 if [ $# -gt 0 ]; then targets=("$@"); else mapfile -t targets < <(fuzz list --fuzz-dir tests/fuzz); fi
 [ ${#targets[@]} -gt 0 ] || { echo "fuzz: no targets: is cargo-fuzz installed?" >&2; exit 2; }
-fuzz build --fuzz-dir tests/fuzz >/dev/null || { echo "fuzz: the targets do not build" >&2; exit 2; }
+for t in "${targets[@]}"; do
+  fuzz build --fuzz-dir tests/fuzz "$t" || { echo "fuzz: $t does not build" >&2; exit 2; }
+done
 
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT
