@@ -77,8 +77,11 @@ impl AddressConflict {
             false if t.gateway => (format!("spoof:{}", t.mac), Severity::High, "claims the gateway's address while the gateway is alive"),
             false => (format!("duplicate:{}", t.addr), Severity::Medium, "two devices keep claiming the address"),
         };
+        let claims = &self.claims;
         let s = self.stories.entry(story.clone(), || {
-            let own = scene.assets.device_by_mac(t.mac).and_then(|d| d.addrs.iter().copied().max_by_key(|a| (!a.is_link_local(), a.is_v4())));
+            let device = scene.assets.device_by_mac(t.mac);
+            let own =
+                device.and_then(|d| d.addrs.iter().copied().filter(|a| claims.is_own(t.mac, *a)).max_by_key(|a| (!a.is_link_local(), a.is_v4())));
             let mut f = Finding::new(ID, story, event.ts, severity, Subject { addr: own, mac: Some(t.mac) });
             f.first_ts = t.since;
             f.set("why", why);
@@ -141,6 +144,8 @@ impl AddressConflict {
         f.set("why", "a listed MAC shows itself as another machine");
         f.set("mac", d.chaddr.to_string());
         f.set("vendor", device.vendor);
+        f.set("claims", addr.iter().map(Addr::to_string).collect::<Vec<_>>());
+        f.set("owners", vec![scene.site.ledger.by_mac(d.chaddr).map_or_else(|| d.chaddr.to_string(), |e| e.name.clone())]);
         f.set("names", vec![was.0.clone(), now.0.clone()]);
         f.set("vendor_classes", vec![was.1.clone(), now.1.clone()]);
         f.set("ledger_name", scene.site.ledger.by_mac(d.chaddr).map_or("", |e| e.name.as_str()));
@@ -208,6 +213,25 @@ mod tests {
             assert_eq!(f[0].orig, Subject::both(a("10.10.10.79"), mac(EVIL)));
             assert_eq!(f[0].evidence["claims"].as_array().unwrap().len(), 2);
         }
+    }
+
+    #[test]
+    fn a_spoofer_is_named_where_only_its_own_answers_are_seen() {
+        let (one, two) = ("b0:7f:b9:00:00:01", "dc:f5:05:00:00:02");
+        let lie = |t: f64| [arp_to(at(t), EVIL, "10.0.0.153", one, "10.0.0.157"), arp_to(at(t + 0.01), EVIL, "10.0.0.157", two, "10.0.0.153")];
+        let s = play(Site::default(), (0..4).flat_map(|i| lie(f64::from(i))).collect());
+        let f = s.findings();
+        assert_eq!((f.len(), f[0].severity, f[0].orig.mac, f[0].count), (1, Severity::High, Some(mac(EVIL)), 2));
+        assert_eq!((f[0].evidence["owners"].as_array().unwrap().len(), f[0].orig.addr), (2, None), "never a victim's address");
+        // Its benign twin: the questions are not mirrored, so every answer looks unasked; each host answers for itself alone.
+        let honest = |t: f64| {
+            [
+                arp_to(at(t), one, "10.0.0.157", two, "10.0.0.153"),
+                arp_to(at(t + 0.01), two, "10.0.0.153", one, "10.0.0.157"),
+                arp_to(at(t + 0.02), TERM1, "10.0.0.11", one, "10.0.0.157"),
+            ]
+        };
+        assert_eq!(play(Site::default(), (0..9).flat_map(|i| honest(f64::from(i))).collect()).findings().len(), 0);
     }
 
     #[test]

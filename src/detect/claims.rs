@@ -86,6 +86,9 @@ impl Claims {
         }
         let answer = m.op == 2 && !m.is_gratuitous();
         let asked = answer && self.asked(m.target, m.sender, ts);
+        if answer && !asked {
+            self.told(m, vlan, ts, scene);
+        }
         self.claim(Claim { mac: m.sender_mac, vlan, addr: m.sender, answer, asked }, ts, scene)
     }
 
@@ -105,6 +108,26 @@ impl Claims {
             }
             _ => None,
         }
+    }
+
+    /// Who sends an answer knows where to: its receiver's MAC holds its receiver's address, unless another is known to. So a spoofer that tells two
+    /// hosts about each other names both owners, though neither of them was heard.
+    fn told(&mut self, m: &Arp, vlan: Vlans, ts: Timestamp, scene: &Scene<'_>) {
+        let (a, owner) = (m.target, m.target_mac);
+        let usable = owner.is_device() && owner != m.sender_mac && !a.is_unspecified() && !a.is_multicast() && !a.is_loopback() && a != m.sender;
+        if usable && scene.site.ledger.by_addr(a).and_then(|e| e.mac).is_none() {
+            let fresh = Held { owner, owner_vlan: vlan, last_claim: owner, newcomer: owner, since: ts, flips: 0 };
+            let h = self.held.entry(a, || fresh);
+            // It claimed that address itself before: now it says whose it is.
+            if h.owner == m.sender_mac {
+                *h = fresh;
+            }
+        }
+    }
+
+    /// Nobody else holds this address.
+    pub(super) fn is_own(&self, mac: Mac, a: Addr) -> bool {
+        self.held.get(&a).is_none_or(|h| h.owner == mac)
     }
 
     /// A lease makes its holder the owner.

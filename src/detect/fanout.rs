@@ -177,10 +177,12 @@ impl Source {
         let mut score: f64 = self.targets.iter().map(|t| weigh(scene, orig, t)).sum();
         score += if searched { 1.0 } else { 0.0 } + if stranger { 1.0 } else { 0.0 };
         let burst = self.is_burst(m);
-        let confirmed = searched || admin_shares >= 2 || terminals >= 2 || burst || stranger;
+        // Pace alone is also an inventory's or a backup's: it confirms, but does not make it high.
+        let telling = searched || admin_shares >= 2 || terminals >= 2 || stranger;
+        let confirmed = telling || burst;
         let severity = if scene.site.may_administer(orig) || is_administrator(scene.assets.role(orig)) {
             Severity::Info
-        } else if score >= m.high && confirmed || score >= m.confirmed && searched && terminals.max(admin_shares) >= 2 {
+        } else if score >= m.high && telling || score >= m.confirmed && searched && terminals.max(admin_shares) >= 2 {
             Severity::High
         } else if score >= m.plain || confirmed && score >= m.confirmed {
             Severity::Medium

@@ -60,6 +60,10 @@ pub trait Detector: Send {
     fn tick(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let _ = (scene, out);
     }
+    /// The end of the run, after its last tick: what waits for an interval to pass is said now.
+    fn end(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        let _ = (scene, out);
+    }
     /// Entries held and entries evicted, for the counters that someone sees.
     fn held(&self) -> (usize, u64) {
         (0, 0)

@@ -84,6 +84,8 @@ pub struct Signature {
     pub title: Text<String>,
     /// One sentence with `{placeholders}`, see [`render`].
     pub summary: Text<String>,
+    /// Japanese for the words that the detector puts into its evidence in English.
+    pub phrases: BTreeMap<String, String>,
     /// Steps for the person on duty.
     pub first_response: Text<Vec<String>>,
     /// Numbers it decides by.
@@ -100,6 +102,8 @@ struct SignatureFile {
     attack: Vec<Spanned<String>>,
     title: Text<String>,
     summary: Text<Spanned<String>>,
+    #[serde(default)]
+    phrases: BTreeMap<String, String>,
     first_response: Text<Vec<String>>,
     #[serde(default)]
     threshold: Vec<Spanned<Threshold>>,
@@ -140,6 +144,7 @@ impl Signature {
             attack: raw.attack.into_iter().map(Spanned::into_inner).collect(),
             title: raw.title,
             summary: Text { en: raw.summary.en.into_inner(), ja: raw.summary.ja.into_inner() },
+            phrases: raw.phrases,
             first_response: raw.first_response,
             thresholds,
         })

@@ -117,6 +117,18 @@ mod tests {
     }
 
     #[test]
+    fn without_a_ledger_pace_alone_is_medium_and_a_search_makes_it_high() {
+        let visits = (0..7).flat_map(|n| smb_session(at(3.0 + f64::from(n)), "10.0.0.5", &format!("10.0.0.{}", 20 + n), &["share"]));
+        let mut s = stage(crate::site::Site::default());
+        s.play(visits.clone().collect());
+        assert_eq!(s.worst(), Some(Severity::Medium), "an inventory does the same");
+        let search = (0..5).map(|n| contact(at(2.0), flow(at(0.1), "10.0.0.5", &format!("10.0.0.{}", 100 + n), 445), Outcome::Attempted, Shape::Syn));
+        let mut s = stage(crate::site::Site::default());
+        s.play(search.chain(visits).collect());
+        assert_eq!(s.worst(), Some(Severity::High));
+    }
+
+    #[test]
     fn users_of_file_servers_and_inventory_hosts_stay_below_medium() {
         let mut s = stage(hospital());
         let mut ev = Vec::new();

@@ -159,6 +159,11 @@ impl Stage {
         }
         self
     }
+    /// Ends the run.
+    pub fn end(&mut self) {
+        let scene = Scene { site: &self.site, assets: &self.assets, now: self.next_tick };
+        self.detector.end(&scene, &mut self.said);
+    }
     fn tick_to(&mut self, ts: Timestamp) {
         if ts.since(self.next_tick) > crate::base::Span::mins(10) {
             self.next_tick = ts - crate::base::Span::secs(2);

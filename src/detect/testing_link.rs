@@ -60,6 +60,12 @@ pub fn arp_from(ts: Timestamp, op: u16, m: &str, sender: &str, target: &str) -> 
     Event { ts, packet: 6, kind: EventKind::Link { mac: mac(m), vlan: Vlans([10, 0]), message } }
 }
 
+/// An ARP answer with its receiver's MAC in it.
+pub fn arp_to(ts: Timestamp, m: &str, sender: &str, to: &str, target: &str) -> Event {
+    let message = Message::Arp(Arp { op: 2, sender_mac: mac(m), sender: a(sender), target_mac: mac(to), target: a(target) });
+    Event { ts, packet: 6, kind: EventKind::Link { mac: mac(m), vlan: Vlans([10, 0]), message } }
+}
+
 fn dhcp(ts: Timestamp, frame: &str, d: Dhcp) -> Event {
     let from_orig = d.op == 1;
     let flow = FlowInfo { mac: [mac(frame), mac(frame)], vlan: [Vlans([10, 0]); 2], service: Service::Dhcp, ..FlowInfo::default() };

@@ -45,6 +45,8 @@ pub fn build(s: &Signature) -> Result<Box<dyn Detector>, SignatureError> {
 
 /// Devices remembered: those reported, and those that wait.
 const DEVICES: usize = 65_536;
+/// A device that asks for an address so soon after its first frame has just joined.
+const JOINING: Span = Span::secs(2);
 /// MACs listed in one finding of a device that changes its own.
 const MACS: usize = 16;
 
@@ -79,7 +81,9 @@ pub struct UnknownDevice {
     by_name: BoundedMap<String, String>,
     minute: u64,
     new: u32,
-    suppressed: u64,
+    joined: u32,
+    /// Devices not told one by one.
+    left: BoundedMap<DeviceId, ()>,
     summarised: u64,
     example: Option<(Subject, Severity)>,
 }
@@ -96,7 +100,8 @@ impl UnknownDevice {
             by_name: BoundedMap::new(DEVICES / 4),
             minute: 0,
             new: 0,
-            suppressed: 0,
+            joined: 0,
+            left: BoundedMap::new(DEVICES),
             summarised: 0,
             example: None,
         }
@@ -107,7 +112,7 @@ impl UnknownDevice {
         let looks = looks(d);
         // What was held back in this minute is looked at again in the next.
         let held_back = mix64(looks ^ (scene.now.secs() / 60));
-        if self.settled.get(&d.id).is_some_and(|s| *s == looks || *s == held_back) {
+        if self.settled.get(&d.id).is_some_and(|s| *s == looks || *s == held_back && !event.is_some_and(|e| joins(d, e))) {
             return;
         }
         let lines = self.lines.get_or_insert_with(|| read(scene.site));
@@ -137,12 +142,13 @@ impl UnknownDevice {
                 }
                 said
             }
-            None if self.too_many(d, severity, scene.now) => {
+            None if self.too_many(d, severity, event, scene.now) => {
                 self.settled.insert(d.id.clone(), held_back);
                 return;
             }
             None => said,
         };
+        self.left.remove(&d.id);
         out.push(finding(d, &story, &said, event, scene));
         self.said.insert(story, said);
     }
@@ -179,19 +185,41 @@ impl UnknownDevice {
         self.by_name.entry(name, || d.id.0.clone()).clone()
     }
 
-    fn too_many(&mut self, d: &Device, severity: Severity, now: Timestamp) -> bool {
+    /// Whoever joins before our eyes is not lost in the crowd that was there all the time: those are counted apart.
+    fn too_many(&mut self, d: &Device, severity: Severity, event: Option<&Event>, now: Timestamp) -> bool {
         let minute = now.secs() / 60;
         if self.minute != minute {
-            (self.minute, self.new) = (minute, 0);
+            (self.minute, self.new, self.joined) = (minute, 0, 0);
         }
-        self.new = self.new.saturating_add(1);
-        let too_many = self.new > self.tuning.per_minute;
+        let count = if event.is_some_and(|e| joins(d, e)) { &mut self.joined } else { &mut self.new };
+        *count = count.saturating_add(1);
+        let too_many = *count > self.tuning.per_minute;
         if too_many {
-            self.suppressed += 1;
+            self.left.insert(d.id.clone(), ());
             self.example = Some((subject(d), severity));
         }
         too_many
     }
+
+    /// One finding for all that were too many.
+    fn summarise(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        let left = self.left.len() as u64 + self.left.evicted();
+        let Some((who, severity)) = self.example.filter(|_| left > self.summarised) else { return };
+        self.summarised = left;
+        let mut f = Finding::new(ID, "flood".into(), scene.now, severity.min(Severity::Medium), who);
+        f.count = left;
+        f.set("suppressed", left);
+        f.set("mac", who.mac.map_or_else(String::new, |m| m.to_string()));
+        f.set("names", vec!["and others, not told one by one"]);
+        f.set("per_minute", self.tuning.per_minute);
+        out.push(f);
+    }
+}
+
+/// Its first frames ask for an address: it was not there before.
+fn joins(d: &Device, event: &Event) -> bool {
+    let asks = matches!(&event.kind, EventKind::Message { message: Message::Dhcp(m), .. } if m.op == 1 && m.ciaddr.is_unspecified());
+    asks && event.ts.since(d.first_seen) < JOINING
 }
 
 /// Which lines of the ledger have no MAC, and for which zones it knows addresses.
@@ -313,17 +341,12 @@ impl Detector for UnknownDevice {
                 self.look(d, None, scene, out);
             }
         }
-        if self.suppressed > self.summarised
-            && scene.now.secs() / 60 != self.minute
-            && let Some((who, severity)) = self.example
-        {
-            self.summarised = self.suppressed;
-            let mut f = Finding::new(ID, "flood".into(), scene.now, severity.min(Severity::Medium), who);
-            f.count = self.suppressed;
-            f.set("suppressed", self.suppressed);
-            f.set("per_minute", self.tuning.per_minute);
-            out.push(f);
+        if scene.now.secs() / 60 != self.minute {
+            self.summarise(scene, out);
         }
+    }
+    fn end(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        self.summarise(scene, out);
     }
     fn held(&self) -> (usize, u64) {
         (self.said.len() + self.waiting.len() + self.by_name.len(), self.said.evicted() + self.waiting.evicted() + self.by_name.evicted())
@@ -426,5 +449,21 @@ mod tests {
         let f = s.findings();
         assert!(f.len() <= 62, "{}", f.len());
         assert!(f.iter().any(|f| f.story == "flood" && f.count > 4_800));
+    }
+
+    #[test]
+    fn who_joins_is_told_beside_the_crowd_that_was_there() {
+        let there = |i: u32| Mac::from_u64(0x0007_4000_0000 + u64::from(i)).to_string();
+        let mut events: Vec<Event> = (0..500).map(|i| sighting(at(1.0 + f64::from(i) / 1e3), &there(i), None, 0)).collect();
+        events.push(dhcp_ask(at(5.0), EVIL, "laptop", "x"));
+        // One of the crowd asks as well, long after it was first seen: it did not join.
+        events.push(dhcp_ask(at(9.0), &there(499), "pc499", "x"));
+        let mut s = stage(Site::default());
+        s.play(events);
+        s.end();
+        let f = s.findings();
+        assert!(f.iter().any(|f| f.orig.mac == Some(mac(EVIL))));
+        let flood = f.iter().find(|f| f.story == "flood").unwrap();
+        assert_eq!((f.len(), flood.count), (62, 440));
     }
 }

@@ -99,6 +99,7 @@ impl Analyst {
         let (now, read_at) = (first.now, first.read_at);
         let (frames, bytes, filtered) = (first.frames, first.bytes, first.filtered);
         let mut sum = first.coverage.is_some().then(Coverage::default);
+        let ended = first.last.is_some();
         self.flows = handovers.iter().map(|h| h.flows).sum();
         let (mut order, mut events) = (std::mem::take(&mut self.order), std::mem::take(&mut self.events));
         for h in handovers {
@@ -131,6 +132,13 @@ impl Analyst {
         (self.order, self.events) = (order, events);
         if now.subsec_nanos() == 0 {
             self.second(now, read_at);
+        }
+        if ended {
+            let scene = Scene { site: &self.options.site, assets: &self.assets, now };
+            for d in &mut self.detectors {
+                d.end(&scene, &mut self.findings);
+            }
+            self.admit(read_at);
         }
     }
     fn leave(&mut self, last: Last) {

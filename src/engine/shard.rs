@@ -371,10 +371,12 @@ fn quoted(b: &[u8]) -> Option<FiveTuple> {
         let addr = |at: usize| h.get(at..at + 16).and_then(|s| s.first_chunk::<16>()).map(|c| Addr::v6(*c));
         (addr(8)?, addr(24)?, h[6], b.get(40..)?)
     };
-    let ports = rest.first_chunk::<4>()?;
+    let ports = rest.first_chunk::<4>();
     let (sport, dport) = match proto {
-        proto::ICMP | proto::ICMP6 => icmp_ports(proto, u16::from(ports[0]), u16::from(ports[1])),
-        _ => (u16::from_be_bytes([ports[0], ports[1]]), u16::from_be_bytes([ports[2], ports[3]])),
+        proto::ICMP | proto::ICMP6 => ports.map(|p| icmp_ports(proto, u16::from(p[0]), u16::from(p[1])))?,
+        proto::TCP | proto::UDP | proto::SCTP => ports.map(|p| (u16::from_be_bytes([p[0], p[1]]), u16::from_be_bytes([p[2], p[3]])))?,
+        // Others have no ports, and may be quoted without a single byte of theirs.
+        _ => (0, 0),
     };
     Some(FiveTuple { orig, resp, orig_port: sport, resp_port: dport, proto })
 }

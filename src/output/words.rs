@@ -2,7 +2,7 @@
 
 use crate::base::{Lang, Timestamp};
 use crate::detect::Finding;
-use crate::detect::signature::{Signatures, render};
+use crate::detect::signature::{Signature, Signatures, render};
 use crate::incident::{Incident, Kept};
 use serde_json::Value;
 
@@ -58,6 +58,8 @@ fn tidy(text: String) -> String {
         (",)", ")"),
         ("（、", "（"),
         ("、）", "）"),
+        (" （", "（"),
+        (" ）", "）"),
         (" ()", ""),
         ("()", ""),
         ("（）", ""),
@@ -90,6 +92,18 @@ fn plain(v: &Value) -> String {
     }
 }
 
+/// A placeholder's value in a language: what the detector says in English words is said in the signature's Japanese ones.
+fn said(s: &Signature, f: &Finding, key: &str, lang: Lang) -> Option<String> {
+    if lang == Lang::En || s.phrases.is_empty() {
+        return placeholder(f, key);
+    }
+    let ja = |word: String| s.phrases.get(&word).cloned().unwrap_or(word);
+    match f.evidence.get(key) {
+        Some(Value::Array(words)) if !matches!(key, "orig" | "resp" | "count") => Some(listed(words.iter().map(|w| ja(plain(w))))),
+        _ => placeholder(f, key).map(ja),
+    }
+}
+
 /// Words without signatures: the ids and numbers themselves.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BareWords;
@@ -119,7 +133,7 @@ impl Words for Signatures {
     }
     fn summary(&self, kept: &Kept, lang: Lang) -> String {
         match self.get(kept.finding.detector) {
-            Some(s) => tidy(render(s.summary.get(lang), &|key| placeholder(&kept.finding, key))),
+            Some(s) => tidy(render(s.summary.get(lang), &|key| said(s, &kept.finding, key, lang))),
             None => BareWords.summary(kept, lang),
         }
     }
@@ -136,6 +150,21 @@ impl Words for Signatures {
 mod tests {
     use super::*;
     use crate::output::sample::Sample;
+
+    #[test]
+    fn what_a_detector_says_in_english_is_said_in_japanese() {
+        let sample = Sample::made();
+        let words = Signatures::new(&[(
+            "smb-fanout.toml",
+            "id = \"smb-fanout\"\nseverity = \"high\"\n[title]\nen = \"\"\nja = \"\"\n[summary]\nen = \"{reasons} {service}\"\n\
+             ja = \"{reasons} {service} {orig}\"\n[phrases]\n\"new edge\" = \"初めて\"\nsmb = \"SMB\"\n[first_response]\nen = []\nja = []\n",
+        )])
+        .unwrap();
+        let mut k = sample.book.findings()[0].clone();
+        k.finding.set("reasons", vec!["new edge", "unknown"]);
+        assert_eq!(words.summary(&k, Lang::En), "new edge, unknown smb");
+        assert_eq!(words.summary(&k, Lang::Ja), "初めて, unknown SMB 10.20.1.33");
+    }
 
     #[test]
     fn signatures_give_the_words() {

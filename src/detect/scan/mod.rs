@@ -35,7 +35,8 @@ pub struct Tuning {
     /// False alarm and detection probability that set the walk's height.
     alpha: f64,
     beta: f64,
-    /// Failed hosts for shapes that no program sends; for stray ACKs; for UDP; for ICMP.
+    /// Failed hosts of a TCP walk, at least, however low the zone's own failure rate; then for shapes that no program sends; for stray ACKs; for UDP; for ICMP.
+    least: u64,
     stealth: u64,
     ack: u64,
     udp: u64,
@@ -57,6 +58,7 @@ impl Tuning {
         let [theta0, theta0_max, theta1, alpha, beta] = s.require_all(["theta0", "theta0_max", "theta1", "alpha", "beta"])?;
         let [stealth, ack, udp, icmp, outward, outward_web] =
             s.require_all(["stealth", "ack", "udp", "icmp", "outward", "outward_web"])?.map(|n| n as u64);
+        let least = s.require("least")? as u64;
         let [pause, memory] = s.require_all(["pause", "memory"])?.map(|n| Span::secs(n as u64));
         let (ports, link) = (PortTuning::from_signature(s)?, LinkTuning::from_signature(s)?);
         // A walk needs two different probabilities strictly between 0 and 1, whatever a signature says.
@@ -69,6 +71,7 @@ impl Tuning {
             theta1,
             alpha: inner(alpha),
             beta: inner(beta),
+            least,
             stealth,
             ack,
             udp,
@@ -164,8 +167,8 @@ impl Scan {
         w.last_ts = ts;
         if failed {
             let known = scene.site.ledger.by_addr(t.resp).is_some() || scene.assets.device_of(t.resp).is_some();
-            // A known device that does not answer may be switched off.
-            let step = if known && c.outcome == Outcome::Attempted { up / 2.0 } else { up };
+            // A known device that does not answer may be switched off; one that refuses what is no administration, asked by a stale setting.
+            let step = if known && (c.outcome == Outcome::Attempted || family != Family::Admin) { up / 2.0 } else { up };
             let outward = is_outward(t.orig, t.resp, scene);
             w.outward += u64::from(outward);
             w.dark += u64::from(!known && family == Family::Admin && c.outcome == Outcome::Attempted && !outward);
@@ -237,7 +240,7 @@ impl Scan {
         let need = if matches!(service, Service::Http | Service::Tls | Service::Dns) { m.outward_web } else { m.outward };
         let out = matches!(w.family, Family::Admin | Family::Web | Family::Tcp) && w.outward >= need && most >= need && w.failure_share() >= 0.8;
         out || match w.family {
-            Family::Admin | Family::Web | Family::Tcp => w.height() >= (m.beta / m.alpha).ln(),
+            Family::Admin | Family::Web | Family::Tcp => w.failed >= m.least && w.height() >= (m.beta / m.alpha).ln(),
             Family::Stealth => inward >= m.stealth && mostly,
             Family::Ack => inward >= m.ack && w.failure_share() >= 0.8,
             Family::Udp => inward >= m.udp && w.failure_share() >= 0.8,
@@ -291,6 +294,8 @@ impl Detector for Scan {
             EventKind::Contact(c) => self.contact(c, event.ts, scene),
             EventKind::Contacts(c) => self.contacts(c, event.ts, scene),
             EventKind::Link { .. } => self.link.event(event, scene),
+            // Protocol unreachable (RFC 792, type 3 code 2): the answer alone shows what was asked.
+            EventKind::IcmpError { quoted, kind: 3, code: 2, .. } => self.ports.no_protocol(quoted, event, scene),
             _ => return,
         }
         if !self.dirty.is_empty() {
@@ -302,6 +307,15 @@ impl Detector for Scan {
         self.speak(scene, out);
         self.ports.speak(scene, out);
         self.link.tick(scene, out);
+    }
+    fn end(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        for orig in &self.dirty {
+            if let Some(s) = self.sources.get_mut(orig) {
+                s.next = scene.now;
+            }
+        }
+        self.speak(scene, out);
+        self.ports.end(scene, out);
     }
     fn held(&self) -> (usize, u64) {
         let (p, l) = (self.ports.held(), self.link.held());

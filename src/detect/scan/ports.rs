@@ -4,7 +4,7 @@ use super::super::signature::{Signature, SignatureError};
 use super::super::{Finding, Scene, Subject};
 use crate::base::{Addr, FiveTuple, Severity, Span, Timestamp};
 use crate::bounded::{BoundedMap, DistinctCounter};
-use crate::event::{Contact, Contacts, Shape};
+use crate::event::{Contact, Contacts, Event, Shape};
 use std::collections::BTreeMap;
 
 /// Numbers of the port scan.
@@ -116,6 +116,16 @@ impl PortScans {
         pair.ports.add(u64::from(t.resp_port) | u64::from(t.proto) << 16);
         self.weigh((t.orig, t.resp, class), t, c.flow.first_packet, scene);
     }
+    /// A host says that it does not speak this IP protocol.
+    pub fn no_protocol(&mut self, t: &FiveTuple, event: &Event, scene: &Scene<'_>) {
+        let key = (t.orig, t.resp, class_of(Shape::Other));
+        let pair = self.pairs.entry(key, || Pair::new(event.ts));
+        pair.last_ts = event.ts;
+        pair.protocols = true;
+        pair.failed += 1;
+        pair.ports.add(u64::from(t.resp_port) | u64::from(t.proto) << 16);
+        self.weigh(key, *t, event.packet, scene);
+    }
     /// A summary whose ports are many and whose responders are few.
     pub fn contacts(&mut self, c: &Contacts, ts: Timestamp, scene: &Scene<'_>) {
         let t = c.example;
@@ -159,6 +169,15 @@ impl PortScans {
             s.dirty = true;
             self.dirty.push(t.orig);
         }
+    }
+    /// The run ends: what waits is said.
+    pub fn end(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        for orig in &self.dirty {
+            if let Some(s) = self.stories.get_mut(orig) {
+                s.next = scene.now;
+            }
+        }
+        self.speak(scene, out);
     }
     /// Speaks of what changed: at once the first time, later at growing intervals.
     pub fn speak(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

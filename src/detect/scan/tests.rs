@@ -93,6 +93,51 @@ fn ten_ports_at_once_are_a_port_scan_and_so_are_ip_protocols() {
     assert_eq!(s.findings()[0].evidence["kind"], "protocols");
 }
 
+fn no_protocol(ts: f64, p: u8) -> Event {
+    let quoted = of(ts, "10.0.0.128", "10.0.0.67", 0, p).tuple;
+    Event { ts: at(ts), packet: 1, kind: EventKind::IcmpError { quoted, kind: 3, code: 2, by: quoted.resp } }
+}
+
+#[test]
+fn a_protocol_scan_shows_in_the_answers_alone_and_one_tunnel_that_is_refused_is_none() {
+    let mut s = stage(Site::default());
+    s.play((60..80).map(|p| no_protocol(0.0, p)).collect());
+    let f = s.findings();
+    assert_eq!((f.len(), f[0].evidence["kind"].as_str(), f[0].orig.addr), (1, Some("protocols"), Some(a("10.0.0.128"))));
+    let mut s = stage(Site::default());
+    s.play((0..200).map(|i| no_protocol(f64::from(i), [47, 50, 89][i as usize % 3])).collect());
+    assert!(s.said.is_empty());
+}
+
+#[test]
+fn the_end_of_the_run_tells_the_whole_count() {
+    let mut s = stage(Site::default());
+    s.play((0..60).map(|i| lost(0.001 * f64::from(i), "10.0.0.5", format!("10.0.0.{}", 100 + i), 445)).collect());
+    s.end();
+    assert_eq!((s.findings().len(), s.findings()[0].count), (1, 60));
+    let mut s = stage(Site::default());
+    s.play((0..40).map(|p| lost(0.0001 * f64::from(p), "10.0.0.5", "10.0.0.9".into(), 20 + p as u16)).collect());
+    s.end();
+    assert_eq!(s.findings()[0].evidence["ports"], 40);
+}
+
+#[test]
+fn where_everything_succeeds_a_few_dead_entries_are_no_scan() {
+    let warm = || {
+        (0..40u32).flat_map(|pc| {
+            (0..20).map(move |i| {
+                let f = flow(at(0.1), &format!("10.0.4.{pc}"), &format!("10.0.1.{i}"), 443);
+                contact(at(0.2), f, Outcome::Answered, Shape::Syn)
+            })
+        })
+    };
+    for (n, want) in [(4, None), (9, Some(Severity::Medium))] {
+        let mut s = stage(Site::default());
+        s.play(warm().chain((0..n).map(|i| lost(1.0, "10.0.5.5", format!("10.0.9.{i}"), 8080))).collect());
+        assert_eq!(s.worst(), want, "{n}");
+    }
+}
+
 #[test]
 fn icmp_udp_and_stealth_sweeps() {
     for (shape, p, n, kind) in [
