@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Originators remembered.
 const ORIGINATORS: usize = 16_384;
+/// Originators of an inventory (no zone is declared) that are listed; beyond it they are counted.
+const INVENTORY: usize = 2_048;
 /// Destinations, ports, services and proxied names listed for one originator.
 const LISTED: usize = 64;
 /// Long flows whose bytes are followed while they live.
@@ -69,6 +71,8 @@ struct Story {
     flows: Vec<FlowInfo>,
     spoken: u64,
     dirty: bool,
+    /// Stands in the list of those to look at when the tick ends.
+    marked: bool,
 }
 
 /// All stories of one detector.
@@ -78,18 +82,29 @@ pub(super) struct Outbound {
     stories: BoundedMap<Addr, Story>,
     living: BoundedMap<u64, [u64; 2]>,
     dirty: Vec<Addr>,
+    unlisted: u64,
 }
 
 impl Outbound {
     pub(super) fn new(id: &'static str) -> Outbound {
-        Outbound { id, stories: BoundedMap::new(ORIGINATORS), living: BoundedMap::new(LIVING), dirty: Vec::new() }
+        Outbound { id, stories: BoundedMap::new(ORIGINATORS), living: BoundedMap::new(LIVING), dirty: Vec::new(), unlisted: 0 }
     }
     pub(super) fn held(&self) -> (usize, u64) {
-        (self.stories.len() + self.living.len(), self.stories.evicted() + self.living.evicted())
+        (self.stories.len() + self.living.len(), self.stories.evicted() + self.living.evicted() + self.unlisted)
+    }
+
+    /// Is there room for a story of this originator? An inventory ends at [`INVENTORY`] lines: more would help nobody.
+    fn has_room(&mut self, concern: Concern, orig: Addr) -> bool {
+        let room = concern != Concern::Inventory || self.stories.len() < INVENTORY || self.stories.contains(&orig);
+        self.unlisted += u64::from(!room);
+        room
     }
 
     /// A contact with the internet.
     pub(super) fn contact(&mut self, concern: Concern, c: &Contact, ts: Timestamp) {
+        if !self.has_room(concern, c.flow.tuple.orig) {
+            return;
+        }
         let s = self.story(concern, c.flow.tuple.orig, c.flow.first_ts);
         s.outcome = s.outcome.max(c.outcome);
         s.refused_by.extend(c.icmp.map(|i| i.2).filter(|_| s.refused_by.len() < 8));
@@ -99,6 +114,9 @@ impl Outbound {
 
     /// Contacts that were counted, not listed.
     pub(super) fn counted(&mut self, concern: Concern, orig: Addr, example: Addr, contacts: u64, refused: bool, ts: Timestamp) {
+        if !self.has_room(concern, orig) {
+            return;
+        }
         let s = self.story(concern, orig, ts);
         s.outcome = s.outcome.max(if refused { Outcome::Refused } else { Outcome::Attempted });
         s.last_ts = s.last_ts.max(ts);
@@ -109,6 +127,9 @@ impl Outbound {
 
     /// A request to a proxy for a name outside.
     pub(super) fn proxied(&mut self, concern: Concern, f: &FlowInfo, name: &str, ts: Timestamp) {
+        if !self.has_room(concern, f.tuple.orig) {
+            return;
+        }
         let s = self.story(concern, f.tuple.orig, f.first_ts);
         s.outcome = s.outcome.max(Outcome::Answered);
         if s.proxied.len() < LISTED {
@@ -165,13 +186,15 @@ impl Outbound {
             flows: Vec::new(),
             spoken: 0,
             dirty: true,
+            marked: false,
         });
         s.first_ts = s.first_ts.min(first_ts);
         s
     }
 
     fn mark(&mut self, orig: Addr) {
-        if !self.dirty.contains(&orig) && self.dirty.len() < ORIGINATORS {
+        if let Some(s) = self.stories.get_mut(&orig).filter(|s| !s.marked) {
+            s.marked = true;
             self.dirty.push(orig);
         }
     }
@@ -187,7 +210,9 @@ impl Outbound {
     /// Says what changed since the last tick.
     pub(super) fn tick(&mut self, severity: impl Fn(Concern) -> Severity, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         for orig in std::mem::take(&mut self.dirty) {
-            if let Some(s) = self.stories.get_mut(&orig).filter(|s| s.dirty) {
+            let Some(s) = self.stories.get_mut(&orig) else { continue };
+            s.marked = false;
+            if s.dirty {
                 out.push(s.finding(self.id, orig, severity(s.concern), scene));
                 s.said();
             }

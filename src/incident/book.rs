@@ -9,7 +9,7 @@ use crate::site::Site;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most findings kept; beyond, the mildest and oldest leave. An incident's findings leave last.
-const MAX_FINDINGS: usize = 100_000;
+const MAX_FINDINGS: usize = 20_000;
 /// Most incidents kept; beyond, findings are kept without one.
 const MAX_INCIDENTS: usize = 10_000;
 /// Most findings of one incident; further ones belong to it but are not listed.
