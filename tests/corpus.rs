@@ -11,7 +11,6 @@ use spanward::site::Site;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Captures of a class taken into the default sample, beside those of the tables below.
 const SAMPLE: usize = 12;
@@ -165,7 +164,7 @@ impl Table {
 #[test]
 fn ordinary_traffic_is_quiet() {
     let Some(dir) = shared() else { return };
-    let (mut table, mut wrong, start) = (Table::default(), Vec::new(), Instant::now());
+    let (mut table, mut wrong) = (Table::default(), Vec::new());
     for row in sample(manifest(&dir)) {
         let findings = run(&dir.join(&row.file), &[]);
         table.add(&row.class, &findings);
@@ -179,7 +178,6 @@ fn ordinary_traffic_is_quiet() {
         }
     }
     table.print();
-    println!("{:.1} s", start.elapsed().as_secs_f64());
     assert!(wrong.is_empty(), "not quiet:\n{}", wrong.join("\n"));
 }
 
