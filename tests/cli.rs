@@ -136,9 +136,22 @@ fn exit_codes_are_the_contracts() {
         assert_eq!(o.status.code(), Some(4), "{}", said(&o));
         assert!(said(&o).contains("/dev/full") && !o.stdout.is_empty());
     }
-    let o = spanward(&["replay", "-o", &format!("{x}/out"), &x]);
-    assert_eq!(o.status.code(), Some(4), "{}", said(&o));
-    assert!(!o.stdout.is_empty());
+    // What cannot even be opened is said before anything is read.
+    for (option, path, words) in
+        [("-o", x.clone(), "takes a directory"), ("-o", format!("{x}/out"), "cannot write"), ("--eve", format!("{x}/e"), "cannot write")]
+    {
+        let o = spanward(&["replay", option, &path, &x]);
+        assert_eq!(o.status.code(), Some(4), "{}", said(&o));
+        assert!(said(&o).contains(&path) && said(&o).contains(words) && o.stdout.is_empty(), "{}", said(&o));
+    }
+    let o = spanward(&["replay", "-q", "--signatures", &dir, &x]);
+    assert!(o.status.code() == Some(2) && said(&o).contains("holds no signature"), "{}", said(&o));
+    let o = spanward(&["replay", "-q", "--eve", "-", &half]);
+    assert!(o.status.code() == Some(3) && said(&o).contains("half.pcap"), "quiet is not silent about errors: {}", said(&o));
+    let o = spanward(&["replay", "-q", &rubbish]);
+    assert!(said(&o).contains("but text"), "{}", said(&o));
+    let page = String::from_utf8_lossy(&o.stdout);
+    assert!(page.contains("No packet was analysed") && !page.contains("No incident"), "{page}");
     for ok in [&["--help"][..], &["--version"], &["replay", "--help"], &["completions", "bash"], &["man"]] {
         assert_eq!(code(ok), 0, "{ok:?}");
     }

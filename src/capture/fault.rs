@@ -28,7 +28,7 @@ pub enum FaultKind {
     #[error("is empty; a pcap or pcapng capture was expected")]
     Empty,
     /// Neither pcap nor pcapng.
-    #[error("is no capture: it begins with {0}; a pcap or pcapng magic number was expected")]
+    #[error("is no capture but {0}; pcap or pcapng was expected, plain or packed with gzip or zstd")]
     NotCapture(String),
     /// A directory without any capture.
     #[error("holds no capture file ({0} other files were skipped)")]
@@ -158,7 +158,7 @@ impl fmt::Display for Fault {
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// `--filter` is no filter.
-    #[error("--filter '{text}': {message}")]
+    #[error("--filter '{text}': {message} (a filter as tcpdump takes it was expected, such as 'host 10.1.2.3 and port 445')")]
     Filter {
         /// As given.
         text: String,

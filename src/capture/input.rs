@@ -176,7 +176,7 @@ impl Input {
         match bytes {
             Err(e) => self.fail(0, FaultKind::Open(plain(&e))),
             Ok(bytes) => match Stream::new(bytes, Arc::clone(&self.count)) {
-                Err(e) => self.fail(0, FaultKind::Read { offset: 0, message: plain(&e) }),
+                Err(e) => self.fail(0, FaultKind::Read { offset: 0, message: reading(&e) }),
                 Ok(mut stream) => {
                     self.carry = std::mem::take(&mut stream.front);
                     self.stream = Some(stream);
@@ -317,7 +317,7 @@ impl Input {
             Ok(n) => return n.min(most),
             Err(e) => {
                 let offset = self.base + filled as u64;
-                self.fail(offset, FaultKind::Read { offset, message: plain(&e) });
+                self.fail(offset, FaultKind::Read { offset, message: reading(&e) });
             }
         }
         0
@@ -363,8 +363,7 @@ impl Input {
         Outcome::Done
     }
     fn foreign(&mut self, begins: &[u8]) -> Outcome {
-        let hex: Vec<String> = begins.iter().take(4).map(|b| format!("{b:02x}")).collect();
-        self.fail(0, FaultKind::NotCapture(hex.join(" ")));
+        self.fail(0, FaultKind::NotCapture(looks_like(begins)));
         Outcome::Done
     }
     fn damaged(&mut self, pos: usize, damage: Damage) -> Outcome {
@@ -414,6 +413,37 @@ fn walk<W: Walk>(walk: &mut W, buf: &[u8], pos: &mut usize, frames: &mut Vec<Fra
 }
 
 /// The system's words without its error number.
+/// What a failed read means: only unpacking ends unexpectedly, a plain file just ends.
+fn reading(e: &std::io::Error) -> String {
+    match e.kind() {
+        std::io::ErrorKind::UnexpectedEof => "the compressed data end too early, the file was not copied or written to its end".to_string(),
+        _ => plain(e),
+    }
+}
+
+/// What a file that is no capture seems to be: people drop other things into a directory of captures.
+fn looks_like(begins: &[u8]) -> String {
+    const KNOWN: [(&[u8], &str); 8] = [
+        (b"%PDF", "a PDF document"),
+        (b"PK\x03\x04", "a ZIP archive (unpack it first)"),
+        (b"7z\xbc\xaf", "a 7z archive (unpack it first)"),
+        (b"\xfd7zX", "packed with xz (unpack it first)"),
+        (b"BZh", "packed with bzip2 (unpack it first)"),
+        (b"snoo", "a snoop capture (convert it with editcap)"),
+        (b"\x7fELF", "a program"),
+        (b"{", "JSON"),
+    ];
+    if let Some((_, name)) = KNOWN.iter().find(|(magic, _)| begins.starts_with(magic)) {
+        return (*name).to_string();
+    }
+    let first = begins.get(..begins.len().min(4)).unwrap_or_default();
+    if first.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
+        return "text".to_string();
+    }
+    let hex: Vec<String> = first.iter().map(|b| format!("{b:02x}")).collect();
+    format!("something that begins with {}", hex.join(" "))
+}
+
 fn plain(e: &std::io::Error) -> String {
     let text = e.to_string();
     text.split(" (os error").next().unwrap_or_default().to_string()

@@ -188,7 +188,9 @@ fn pcapng_damage_is_found() {
 #[test]
 fn what_is_no_capture_is_told() {
     assert_eq!(bytes(b"").faults, ["capture is empty; a pcap or pcapng capture was expected"]);
-    assert_eq!(bytes(b"hello, world").faults, ["capture is no capture: it begins with 68 65 6c 6c; a pcap or pcapng magic number was expected"]);
+    assert_eq!(bytes(b"hello, world").faults, ["capture is no capture but text; pcap or pcapng was expected, plain or packed with gzip or zstd"]);
+    assert!(bytes(b"%PDF-1.7").faults[0].contains("but a PDF document;"));
+    assert!(bytes(b"\x00\x01\x02").faults[0].contains("but something that begins with 00 01 02;"));
     assert_eq!(bytes(b"ab").faults.len(), 1);
     let mut future = pcap(1, &[(T, A)]);
     future[4] = 9;

@@ -82,15 +82,8 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
     options.workers = args.workers.map_or_else(default_workers, usize::from);
     options.geo = geo;
 
-    let mut unwritten = Vec::new();
-    let dir = args.output.as_deref().filter(|dir| match std::fs::create_dir_all(dir) {
-        Ok(()) => true,
-        Err(e) => {
-            unwritten.push(SinkError { path: dir.display().to_string(), reason: e.to_string() });
-            false
-        }
-    });
-    let mut sinks = sinks(dir, args.eve.as_deref(), &signatures);
+    let dir = args.output.as_deref();
+    let mut sinks = sinks(dir, args.eve.as_deref(), &signatures).map_err(|e| Stop::new(Exit::Output, e))?;
     let journal = dir.filter(|_| args.journal).map(|d| d.join("journal"));
     if let Some(dir) = &journal {
         sinks.push(Box::new(Recorder::create(dir, SPOOL, signatures.clone())));
@@ -101,11 +94,11 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
 
     let blocked: Vec<_> = outcome.blocked.iter().map(|b| (b.detector, b.en, b.ja)).collect();
     let report = Report::new(&outcome.run(), &*signatures, &blocked);
-    unwritten.extend(outcome.sink_errors.iter().map(|e| SinkError { path: e.path.clone(), reason: e.reason.clone() }));
-    unwritten.extend(dir.map(|d| report.write_dir(d)).unwrap_or_default());
+    let late = dir.map(|d| report.write_dir(d)).unwrap_or_default();
+    let unwritten = outcome.sink_errors.iter().chain(&late);
     let troubles = Troubles {
         damaged: outcome.faults.iter().map(ToString::to_string).collect(),
-        unwritten: unwritten.iter().map(ToString::to_string).collect(),
+        unwritten: unwritten.map(ToString::to_string).collect(),
         worker: outcome.failure.clone(),
     };
     if let Some(dir) = journal.filter(|_| !common.quiet) {
@@ -123,16 +116,21 @@ fn default_workers() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get().min(8))
 }
 
-fn sinks(dir: Option<&Path>, eve: Option<&str>, words: &Arc<crate::detect::signature::Signatures>) -> Vec<Box<dyn Sink>> {
+/// Opens the outputs. What cannot be opened is said before hours of captures are read, not after.
+fn sinks(dir: Option<&Path>, eve: Option<&str>, words: &Arc<crate::detect::signature::Signatures>) -> Result<Vec<Box<dyn Sink>>, SinkError> {
     let mut all: Vec<Box<dyn Sink>> = Vec::new();
     if let Some(dir) = dir {
-        all.push(Box::new(Flows::new(OutFile::in_dir(dir, "flows.jsonl"))));
-        all.push(Box::new(Eve::new(OutFile::in_dir(dir, "eve.jsonl"), words.clone())));
+        if dir.exists() && !dir.is_dir() {
+            return Err(SinkError { path: dir.display().to_string(), reason: "--output takes a directory, this is a file".to_owned() });
+        }
+        std::fs::create_dir_all(dir).map_err(|e| SinkError { path: dir.display().to_string(), reason: e.to_string() })?;
+        all.push(Box::new(Flows::new(OutFile::in_dir(dir, "flows.jsonl").opened()?)));
+        all.push(Box::new(Eve::new(OutFile::in_dir(dir, "eve.jsonl").opened()?, words.clone())));
     }
     if let Some(path) = eve {
-        all.push(Box::new(Eve::new(OutFile::in_place(path), words.clone())));
+        all.push(Box::new(Eve::new(OutFile::in_place(path).opened()?, words.clone())));
     }
-    all
+    Ok(all)
 }
 
 /// The text or the object; what went wrong is said on standard error when standard output has no place for it.
@@ -159,7 +157,9 @@ fn show(args: &Args, common: &Common, outcome: &Outcome, report: &Report, troubl
     let page = text::summary(translated.as_ref().unwrap_or(report), &place, troubles, style);
     if eve_on_stdout {
         use std::io::Write;
-        if !common.quiet {
+        if common.quiet {
+            tell();
+        } else {
             let _ = std::io::stderr().lock().write_all(page.as_bytes());
         }
         return Ok(());

@@ -216,6 +216,10 @@ impl Signatures {
         let listed = dir.read_dir().map_err(wrong)?.map(|f| f.map(|f| f.path())).collect::<Result<Vec<_>, _>>().map_err(wrong)?;
         let mut files: Vec<_> = listed.into_iter().filter(|p| p.extension().is_some_and(|e| e == "toml")).collect();
         files.sort();
+        if files.is_empty() {
+            // A mistyped directory would otherwise change nothing, and nobody would know.
+            return Err(ConfigError::whole(&dir.display().to_string(), "holds no signature: files such as scan.toml were expected".to_owned()));
+        }
         let mut replaced = Vec::new();
         for path in files {
             let file = path.display().to_string();

@@ -43,9 +43,9 @@ impl OutFile {
     fn failed(name: String, e: &io::Error) -> OutFile {
         OutFile { out: None, error: Some(SinkError { path: name.clone(), reason: e.to_string() }), name, rename: None }
     }
-    /// Did opening or writing go wrong already?
-    pub fn error(&self) -> Option<&SinkError> {
-        self.error.as_ref()
+    /// The file, or why it could not be opened, for those who want to know before they have something to write.
+    pub fn opened(mut self) -> Result<OutFile, SinkError> {
+        self.error.take().map_or(Ok(self), Err)
     }
     /// Takes bytes; after an error they are dropped (the error is reported once, at the end).
     #[inline]

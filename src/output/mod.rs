@@ -68,7 +68,7 @@ pub trait Sink: Send {
 
 /// Output that could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {path}: {reason}")]
+#[error("cannot write {path}: {}", reason.split(" (os error").next().unwrap_or_default())]
 pub struct SinkError {
     /// File.
     pub path: String,

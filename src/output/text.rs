@@ -56,8 +56,13 @@ pub fn summary(report: &Report, place: &Place, troubles: &Troubles, style: Style
         p.line(&name);
     }
     p.seen(report, place);
-    p.incidents(report);
-    p.findings(report);
+    if report.summary.first_ts.is_empty() {
+        // "No incident" would be taken for good news.
+        p.head(p.get(Text::NothingRead));
+    } else {
+        p.incidents(report);
+        p.findings(report);
+    }
     let blocked: Vec<String> = report.blocked.iter().map(|b| format!("{}: {}", b.detector, b.reason)).collect();
     p.block(Text::NotRunning, &blocked);
     p.block(Text::Damaged, &troubles.damaged);
@@ -134,8 +139,10 @@ impl Page {
         let counts = self.fill(Text::SeenCounts, &counts.each_ref().map(String::as_str));
         self.line(&format!("            {counts}"));
         self.zones(r, place);
-        let coverage = self.coverage(&s.coverage);
-        self.label(Text::Coverage, &coverage);
+        if !s.first_ts.is_empty() {
+            let coverage = self.coverage(&s.coverage);
+            self.label(Text::Coverage, &coverage);
+        }
         if !r.weird.is_empty() {
             let mut kinds: Vec<_> = r.weird.iter().collect();
             kinds.sort_by(|a, b| b.count.cmp(&a.count).then(a.name.cmp(&b.name)));
@@ -376,7 +383,7 @@ mod tests {
             assert!(coloured.contains("\x1b[1;31m") && !s.contains('\x1b'));
         }
         let empty = summary(&Report::default(), &Place::default(), &Troubles::default(), Style::default());
-        assert!(empty.contains("no packets") && empty.contains("No incident."), "{empty}");
+        assert!(empty.contains("no packets") && empty.contains("No packet was analysed") && !empty.contains("No incident"), "{empty}");
     }
 
     #[test]

@@ -47,6 +47,7 @@ texts! {
     Odd = "Odd input" | "異常な入力";
     Incidents = "Incidents ({0})" | "インシデント（{0}）";
     IncidentsNone = "No incident." | "インシデントはありません。";
+    NothingRead = "No packet was analysed: this says nothing about the network." | "解析できたパケットがありません。ネットワークの状態については何も言えません。";
     PatientZero = "began at {0} ({1}), stage {2}" | "起点 {0}（{1}）、段階 {2}";
     Since = "{0} to {1} UTC" | "{0} ～ {1} UTC";
     Path = "Path" | "経路";
