@@ -282,3 +282,13 @@ fn check_says_what_was_understood_and_what_will_run() {
     assert_eq!(o.status.code(), Some(2), "{text}");
     assert!(text.contains("bad.toml:1:2") && text.contains("シグネチャ") && !text.contains("すべて有効"), "{text}");
 }
+
+/// What a newcomer copies out of the README is a valid site file.
+#[test]
+fn the_readmes_site_file_is_valid() {
+    let f = Folder::new();
+    f.put("ledger.csv", "name,ip,mac\nxray,10.10.0.5,00:00:0c:00:00:05\n".as_bytes());
+    let toml = include_str!("../README.md").split("```toml\n").nth(1).and_then(|t| t.split("```").next()).unwrap();
+    let o = spanward(&["check", "-c", &f.put("site.toml", toml.as_bytes())]);
+    assert_eq!(o.status.code(), Some(0), "{}{}", String::from_utf8_lossy(&o.stdout), said(&o));
+}
