@@ -99,7 +99,7 @@ impl Analyst {
         let (now, read_at) = (first.now, first.read_at);
         let (frames, bytes, filtered) = (first.frames, first.bytes, first.filtered);
         let mut sum = first.coverage.is_some().then(Coverage::default);
-        let ended = first.last.is_some();
+        let (windows, ended) = (first.windows, first.last.is_some());
         self.flows = handovers.iter().map(|h| h.flows).sum();
         let (mut order, mut events) = (std::mem::take(&mut self.order), std::mem::take(&mut self.events));
         for h in handovers {
@@ -130,7 +130,7 @@ impl Analyst {
         }
         events.clear();
         (self.order, self.events) = (order, events);
-        if now.subsec_nanos() == 0 {
+        if windows {
             self.second(now, read_at);
         }
         if ended {

@@ -12,8 +12,10 @@ pub(super) struct Handover {
     pub(super) now: Timestamp,
     /// Events of each of the worker's shards, in shard order: (shard, events).
     pub(super) events: Vec<(u8, Vec<Event>)>,
-    /// Sum over the worker's shards since the run began; filled on whole seconds.
+    /// Sum over the worker's shards since the run began; filled on whole seconds and at the end.
     pub(super) coverage: Option<Coverage>,
+    /// A second has passed, or the run is over: detectors look at their windows.
+    pub(super) windows: bool,
     pub(super) flows: u64,
     /// When the block was read that held the tick.
     pub(super) read_at: Instant,
@@ -56,7 +58,11 @@ impl Worker {
         while let Some((at, now)) = ticks.next() {
             self.packets(batch.packets.get(done..*at as usize).unwrap_or(&[]), buf);
             done = *at as usize;
-            out(self.tick(*now, batch, batch.last && ticks.peek().is_none()));
+            if batch.last && ticks.peek().is_none() {
+                self.finish(*now, batch, &mut out);
+            } else {
+                out(self.tick(*now, batch));
+            }
         }
         self.packets(batch.packets.get(done..).unwrap_or(&[]), buf);
         self.frames += batch.frames;
@@ -85,35 +91,58 @@ impl Worker {
             }
         }
     }
-    fn tick(&mut self, now: Timestamp, batch: &Batch, last: bool) -> Handover {
-        let mut events = Vec::new();
-        for (n, s) in self.shards.iter_mut().enumerate() {
-            if last {
-                s.finish(now);
-            } else {
-                s.tick(now);
-            }
-            if !s.events.is_empty() {
-                let room = Vec::with_capacity(s.events.len());
-                events.push(((n * self.of + self.me) as u8, std::mem::replace(&mut s.events, room)));
-            }
+    fn tick(&mut self, now: Timestamp, batch: &Batch) -> Handover {
+        for s in &mut self.shards {
+            s.tick(now);
         }
-        let coverage = (last || now.subsec_nanos() == 0).then(|| {
-            self.shards.iter().fold(Coverage::default(), |mut c, s| {
-                c.add(&s.coverage);
-                c
-            })
-        });
+        let events = self.pending();
+        let second = now.subsec_nanos() == 0;
+        self.hand_over(now, batch, events, second, second)
+    }
+    /// The run is over. Shard by shard, so that a million flows that end at once are not all events at once; every worker hands over as often.
+    fn finish(&mut self, now: Timestamp, batch: &Batch, out: &mut impl FnMut(Handover)) {
+        let events = self.pending();
+        out(self.hand_over(now, batch, events, true, false));
+        for shard in 0..SHARDS {
+            let mut events = Vec::new();
+            if shard % self.of == self.me
+                && let Some(s) = self.shards.get_mut(shard / self.of)
+            {
+                s.finish(now);
+                events.push((shard as u8, std::mem::take(&mut s.events)));
+            }
+            let last = shard + 1 == SHARDS;
+            let mut handover = self.hand_over(now, batch, events, last, last);
+            handover.last = last.then(|| self.leave());
+            out(handover);
+        }
+    }
+    /// Events written down since the last handover, in shard order.
+    fn pending(&mut self) -> Vec<(u8, Vec<Event>)> {
+        let (me, of) = (self.me, self.of);
+        let mine = self.shards.iter_mut().enumerate().filter(|(_, s)| !s.events.is_empty());
+        mine.map(|(n, s)| {
+            let room = Vec::with_capacity(s.events.len());
+            ((n * of + me) as u8, std::mem::replace(&mut s.events, room))
+        })
+        .collect()
+    }
+    fn hand_over(&self, now: Timestamp, batch: &Batch, events: Vec<(u8, Vec<Event>)>, counted: bool, windows: bool) -> Handover {
+        let sum = |mut c: Coverage, s: &Shard| {
+            c.add(&s.coverage);
+            c
+        };
         Handover {
             now,
             events,
-            coverage,
+            windows,
+            coverage: counted.then(|| self.shards.iter().fold(Coverage::default(), sum)),
             flows: self.shards.iter().map(|s| s.flows).sum(),
             read_at: batch.read_at,
             frames: self.frames,
             bytes: self.bytes,
             filtered: self.filtered,
-            last: last.then(|| self.leave()),
+            last: None,
         }
     }
     fn leave(&mut self) -> Last {
