@@ -92,6 +92,10 @@ impl Shard {
         }
         match p.kind {
             Kind::Arp => self.link(p, from, arp::parse(buf.get(p.l3 as usize..).unwrap_or(&[])).map(Message::Arp)),
+            // A hop limit below 255 was routed: no neighbour sent it (RFC 4861, 6.1 and 7.1).
+            Kind::Icmp6 if matches!(p.sport, 133..=137) && p.ttl < 255 => {
+                self.weird(p, "icmp6", "nd_not_from_the_link", p.l3.saturating_sub(p.frame))
+            }
             Kind::Icmp6 if matches!(p.sport, 133..=137) => {
                 self.link(p, from, nd::parse(p.src, buf.get(p.icmp()).unwrap_or(&[])).map(Message::Nd));
             }
