@@ -46,6 +46,35 @@ fn run(paths: &[PathBuf], workers: usize, max_flows: usize) -> Vec<String> {
     Arc::try_unwrap(all).unwrap().into_inner().unwrap()
 }
 
+/// Hands out a few bytes at a time, as a pipe does.
+struct Trickle(std::io::Cursor<Vec<u8>>);
+
+impl std::io::Read for Trickle {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let n = out.len().min(7001);
+        self.0.read(&mut out[..n])
+    }
+}
+
+#[test]
+fn a_pipe_gives_the_same_report_as_the_file() {
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/captures/demo/");
+    let report = |source: Replay| {
+        let site = Site::load(std::path::Path::new(&format!("{demo}site.toml"))).unwrap();
+        let options = Options::new(Arc::new(site), Arc::new(Signatures::embedded().unwrap()));
+        let all = Arc::new(Mutex::new(Vec::new()));
+        replay(source, &options, vec![Box::new(Everything(all.clone()))], &mut |_| {}).unwrap();
+        Arc::try_unwrap(all).unwrap().into_inner().unwrap()
+    };
+    let path = PathBuf::from(format!("{demo}incident.pcap"));
+    let trickle = Trickle(std::io::Cursor::new(std::fs::read(&path).unwrap()));
+    let pipe = report(Replay::from_readers(vec![("-".into(), Box::new(trickle))], ReplayOptions::default()).unwrap());
+    let file = report(Replay::open(&[path], ReplayOptions::default()).unwrap());
+    assert!(file.len() > 1000);
+    assert_eq!(pipe.iter().zip(&file).position(|(a, b)| a != b), None);
+    assert_eq!(pipe.len(), file.len());
+}
+
 /// A flood of SYNs, each from another address, written by hand.
 fn flood(packets: u32) -> tempfile::NamedTempFile {
     let mut b = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];

@@ -97,7 +97,7 @@ impl Analyst {
     pub(super) fn tick(&mut self, handovers: Vec<Handover>) {
         let Some(first) = handovers.first() else { return };
         let (now, read_at) = (first.now, first.read_at);
-        let (frames, bytes, filtered) = (first.frames, first.bytes, first.filtered);
+        let seen = first.seen;
         let mut sum = first.coverage.is_some().then(Coverage::default);
         let (windows, ended) = (first.windows, first.last.is_some());
         self.flows = handovers.iter().map(|h| h.flows).sum();
@@ -119,8 +119,8 @@ impl Analyst {
         // The events of one shard come in order, so their numbers keep it.
         order.sort_unstable();
         if let Some(mut sum) = sum {
-            (sum.packets, sum.bytes, sum.filtered) = (frames, bytes, filtered);
-            (sum.snapped, sum.undecoded) = (self.coverage.snapped, self.coverage.undecoded);
+            (sum.packets, sum.bytes, sum.filtered) = (seen.frames, seen.bytes, seen.filtered);
+            (sum.snapped, sum.undecoded) = (seen.snapped, seen.undecoded);
             self.coverage = sum;
         }
         for (_, _, at) in order.drain(..) {

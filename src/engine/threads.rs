@@ -23,7 +23,7 @@ pub(super) fn run(source: Replay, options: &Options, analyst: Analyst, progress:
 }
 
 fn report(feeder: &mut Feeder, progress: &mut dyn FnMut(Progress)) {
-    let (packets, now) = (feeder.packets, feeder.last_ts);
+    let (packets, now) = (feeder.seen().frames, feeder.last_ts);
     let (read, total) = feeder.source().progress();
     progress(Progress { packets, read, total, now });
 }

@@ -1,7 +1,7 @@
 //! A worker: a set of shards.
 
 use super::SHARDS;
-use super::batch::Batch;
+use super::batch::{Batch, Seen};
 use super::shard::{Shard, Weirds};
 use crate::base::Timestamp;
 use crate::event::{Coverage, Event};
@@ -19,10 +19,8 @@ pub(super) struct Handover {
     pub(super) flows: u64,
     /// When the block was read that held the tick.
     pub(super) read_at: Instant,
-    /// Read and filtered so far in the batches up to this tick (from worker 0 only).
-    pub(super) frames: u64,
-    pub(super) bytes: u64,
-    pub(super) filtered: u64,
+    /// What the reader had counted when the tick fell.
+    pub(super) seen: Seen,
     pub(super) last: Option<Last>,
 }
 
@@ -40,34 +38,28 @@ pub(super) struct Worker {
     shards: Vec<Shard>,
     me: usize,
     of: usize,
-    frames: u64,
-    bytes: u64,
-    filtered: u64,
 }
 
 impl Worker {
     pub(super) fn new(me: usize, of: usize, max_flows: usize) -> Worker {
         let n = (me..SHARDS).step_by(of).count();
-        Worker { shards: (0..n).map(|_| Shard::new(max_flows / SHARDS)).collect(), me, of, frames: 0, bytes: 0, filtered: 0 }
+        Worker { shards: (0..n).map(|_| Shard::new(max_flows / SHARDS)).collect(), me, of }
     }
     /// Takes a batch through the state; `out` gets a handover at each tick.
     pub(super) fn run(&mut self, batch: &Batch, mut out: impl FnMut(Handover)) {
         let mut ticks = batch.ticks.iter().peekable();
         let buf = batch.block.buf.as_slice();
         let mut done = 0usize;
-        while let Some((at, now)) = ticks.next() {
+        while let Some((at, now, seen)) = ticks.next() {
             self.packets(batch.packets.get(done..*at as usize).unwrap_or(&[]), buf);
             done = *at as usize;
             if batch.last && ticks.peek().is_none() {
-                self.finish(*now, batch, &mut out);
+                self.finish(*now, *seen, batch, &mut out);
             } else {
-                out(self.tick(*now, batch));
+                out(self.tick(*now, *seen, batch));
             }
         }
         self.packets(batch.packets.get(done..).unwrap_or(&[]), buf);
-        self.frames += batch.frames;
-        self.bytes += batch.bytes;
-        self.filtered += batch.filtered;
     }
     fn packets(&mut self, packets: &[crate::wire::Packet], buf: &[u8]) {
         if self.of == 1 {
@@ -91,18 +83,18 @@ impl Worker {
             }
         }
     }
-    fn tick(&mut self, now: Timestamp, batch: &Batch) -> Handover {
+    fn tick(&mut self, now: Timestamp, seen: Seen, batch: &Batch) -> Handover {
         for s in &mut self.shards {
             s.tick(now);
         }
         let events = self.pending();
         let second = now.subsec_nanos() == 0;
-        self.hand_over(now, batch, events, second, second)
+        self.hand_over(now, seen, batch, events, second, second)
     }
     /// The run is over. Shard by shard, so that a million flows that end at once are not all events at once; every worker hands over as often.
-    fn finish(&mut self, now: Timestamp, batch: &Batch, out: &mut impl FnMut(Handover)) {
+    fn finish(&mut self, now: Timestamp, seen: Seen, batch: &Batch, out: &mut impl FnMut(Handover)) {
         let events = self.pending();
-        out(self.hand_over(now, batch, events, true, false));
+        out(self.hand_over(now, seen, batch, events, true, false));
         for shard in 0..SHARDS {
             let mut events = Vec::new();
             if shard % self.of == self.me
@@ -112,7 +104,7 @@ impl Worker {
                 events.push((shard as u8, std::mem::take(&mut s.events)));
             }
             let last = shard + 1 == SHARDS;
-            let mut handover = self.hand_over(now, batch, events, last, last);
+            let mut handover = self.hand_over(now, seen, batch, events, last, last);
             handover.last = last.then(|| self.leave());
             out(handover);
         }
@@ -127,7 +119,7 @@ impl Worker {
         })
         .collect()
     }
-    fn hand_over(&self, now: Timestamp, batch: &Batch, events: Vec<(u8, Vec<Event>)>, counted: bool, windows: bool) -> Handover {
+    fn hand_over(&self, now: Timestamp, seen: Seen, batch: &Batch, events: Vec<(u8, Vec<Event>)>, counted: bool, windows: bool) -> Handover {
         let sum = |mut c: Coverage, s: &Shard| {
             c.add(&s.coverage);
             c
@@ -139,9 +131,7 @@ impl Worker {
             coverage: counted.then(|| self.shards.iter().fold(Coverage::default(), sum)),
             flows: self.shards.iter().map(|s| s.flows).sum(),
             read_at: batch.read_at,
-            frames: self.frames,
-            bytes: self.bytes,
-            filtered: self.filtered,
+            seen,
             last: None,
         }
     }
