@@ -6,6 +6,7 @@ mod hash;
 mod mac;
 mod service;
 mod severity;
+mod short;
 mod time;
 mod tuple;
 
@@ -13,6 +14,7 @@ pub use addr::{Addr, Cidr, CidrError};
 pub use hash::{KeyedHash, mix64};
 pub use mac::Mac;
 pub use service::Service;
+pub use short::Short;
 pub use severity::{Confidence, Lang, Outcome, Severity};
 pub use time::{Span, Timestamp};
 pub use tuple::{FiveTuple, FlowKey, proto};

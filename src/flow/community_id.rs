@@ -1,7 +1,6 @@
 //! Community ID version 1, seed 0 (github.com/corelight/community-id-spec).
 
 use crate::base::{FiveTuple, proto};
-use base64::Engine;
 use sha1::{Digest, Sha1};
 
 /// The counterpart of an ICMP message type, if it is a query or reply (RFC 792, RFC 4443); such flows are two-way.
@@ -35,7 +34,7 @@ fn icmp_counterpart(p: u8, kind: u16) -> Option<u16> {
 
 /// `1:` and the base64 of the SHA-1 over the ordered five-tuple. For ICMP `orig_port` holds the type and `resp_port` the code of the originator's
 /// message.
-pub fn community_id(t: &FiveTuple) -> String {
+pub fn community_id(t: &FiveTuple) -> CommunityId {
     let is_icmp = matches!(t.proto, proto::ICMP | proto::ICMP6);
     let (mut sport, mut dport, mut one_way) = (t.orig_port, t.resp_port, false);
     if is_icmp {
@@ -60,10 +59,46 @@ pub fn community_id(t: &FiveTuple) -> String {
         m.put(&ap.to_be_bytes());
         m.put(&bp.to_be_bytes());
     }
-    let mut id = String::with_capacity(30);
-    id.push_str("1:");
-    base64::engine::general_purpose::STANDARD.encode_string(Sha1::digest(m.bytes.get(..m.len).unwrap_or(&[])), &mut id);
-    id
+    CommunityId(encode(&Sha1::digest(m.bytes.get(..m.len).unwrap_or(&[])).into()))
+}
+
+/// The text of a community id: always as long.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CommunityId([u8; 30]);
+
+impl CommunityId {
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Display for CommunityId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl std::fmt::Debug for CommunityId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Base64 (RFC 4648, 4) of exactly twenty bytes behind `1:`. The length is known, so nothing is checked or allocated; `base64` is the test's oracle.
+fn encode(hash: &[u8; 20]) -> [u8; 30] {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let letter = |v: u32| LETTERS.get((v & 63) as usize).copied().unwrap_or(b'=');
+    let mut out = *b"1:============================";
+    let [_, _, body @ ..] = &mut out;
+    for (four, three) in body.chunks_exact_mut(4).zip(hash.chunks(3)) {
+        let v = three.iter().chain([&0]).take(3).fold(0u32, |v, b| v << 8 | u32::from(*b));
+        // Twenty bytes end in a group of two: its fourth letter is padding.
+        for (slot, shift) in four.iter_mut().zip([18, 12, 6, 0]).take(three.len() + 1) {
+            *slot = letter(v >> shift);
+        }
+    }
+    out
 }
 
 struct Message {
@@ -85,7 +120,21 @@ mod tests {
     use super::*;
 
     fn id(proto: u8, orig: &str, resp: &str, orig_port: u16, resp_port: u16) -> String {
-        community_id(&FiveTuple { orig: orig.parse().unwrap(), resp: resp.parse().unwrap(), orig_port, resp_port, proto })
+        let id = community_id(&FiveTuple { orig: orig.parse().unwrap(), resp: resp.parse().unwrap(), orig_port, resp_port, proto });
+        id.as_str().to_owned()
+    }
+
+    #[test]
+    fn encodes_as_the_crate_does() {
+        use base64::Engine;
+        for seed in 0..200u64 {
+            let mut hash = [0u8; 20];
+            for (i, b) in hash.iter_mut().enumerate() {
+                *b = crate::base::mix64(seed << 8 | i as u64) as u8;
+            }
+            let want = format!("1:{}", base64::engine::general_purpose::STANDARD.encode(hash));
+            assert_eq!(std::str::from_utf8(&encode(&hash)).unwrap(), want);
+        }
     }
 
     /// Values published with the specification (baseline_deflt.json).

@@ -8,7 +8,7 @@ mod reorder;
 mod state;
 mod table;
 
-pub use community_id::community_id;
+pub use community_id::{CommunityId, community_id};
 pub use copies::{Copies, Copy};
 pub use record::{Flow, Turn, bit};
 pub use reorder::{Piece, Reorder};

@@ -87,7 +87,7 @@ fn flow(l: &mut Line, f: &FlowRecord) {
     l.mac("orig_mac", om);
     l.mac("resp_mac", rm);
     l.word("tunnel", i.tunnel.word());
-    l.word("community_id", &community_id(t));
+    l.word("community_id", community_id(t).as_str());
     l.flag("evicted", f.evicted);
     l.uint("first_packet", i.first_packet);
     l.uint("last_packet", f.last_packet);
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(f["orig_vlan"], serde_json::json!([20]));
         assert!(f.get("resp_vlan").is_none());
         assert_eq!(f["orig_bytes"], 4000);
-        assert_eq!(f["community_id"], community_id(&sample::info().tuple));
+        assert_eq!(f["community_id"], community_id(&sample::info().tuple).as_str());
         let c = &lines[1];
         assert_eq!((c["type"].as_str(), c["prefix_len"].as_u64(), c["attempted"].as_u64()), (Some("contacts"), Some(24), Some(200)));
     }

@@ -2,7 +2,7 @@
 
 use super::clean::is_unsafe;
 use crate::base::{Addr, Mac, Timestamp};
-use std::io::Write;
+use std::fmt::Write;
 
 /// How a line writes its times.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,61 +13,117 @@ pub enum Clock {
     Eve,
 }
 
-/// A JSON object under construction. Keys are our own constants and never need escaping.
+/// A JSON object under construction. Keys are our own constants and never need escaping. Every value is followed by a comma; what closes an
+/// object or a list takes the last one away.
 #[derive(Debug)]
 pub struct Line {
+    /// Bytes of the line, then spare room.
     buf: Vec<u8>,
+    /// Where the next byte goes.
+    at: usize,
     clock: Clock,
-    /// The last whole second written, as text: lines follow each other closely in time.
-    second: Option<(u64, [u8; 19])>,
+    /// Whole seconds written lately, as text, by their last two bits: lines follow each other closely in time.
+    seconds: [(u64, [u8; 19]); 4],
 }
 
 impl Line {
     /// An empty buffer.
     pub fn new(clock: Clock) -> Line {
-        Line { buf: Vec::with_capacity(1024), clock, second: None }
+        let zero = (0, second(Timestamp(0)));
+        Line { buf: vec![0; 2048], at: 0, clock, seconds: [zero; 4] }
     }
     /// Forgets what was written and opens an object.
     pub fn begin(&mut self) {
-        self.buf.clear();
-        self.buf.push(b'{');
+        self.at = 0;
+        self.byte(b'{');
     }
     /// Closes the object, ends the line, and yields its bytes.
     pub fn end(&mut self) -> &[u8] {
-        self.buf.extend_from_slice(b"}\n");
-        &self.buf
+        self.shut(b'}');
+        self.byte(b'\n');
+        self.buf.get(..self.at).unwrap_or_default()
     }
-    #[inline]
-    fn comma(&mut self) {
-        if !matches!(self.buf.last(), Some(b'{' | b'[') | None) {
-            self.buf.push(b',');
+    /// Room for `n` bytes, which count as written.
+    #[inline(always)]
+    fn room(&mut self, n: usize) -> &mut [u8] {
+        let from = self.at;
+        let to = from.saturating_add(n);
+        if to > self.buf.len() {
+            self.grow(to);
+        }
+        self.at = to;
+        self.buf.get_mut(from..to).unwrap_or_default()
+    }
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, to: usize) {
+        self.buf.resize(to.saturating_mul(2), 0);
+    }
+    #[inline(always)]
+    fn byte(&mut self, b: u8) {
+        if let [slot] = self.room(1) {
+            *slot = b;
         }
     }
+    #[inline(always)]
+    fn bytes(&mut self, b: &[u8]) {
+        let room = self.room(b.len());
+        if room.len() == b.len() {
+            room.copy_from_slice(b);
+        }
+    }
+    /// Bytes between quotes.
+    #[inline(always)]
+    fn quoted(&mut self, b: &[u8]) {
+        if let [open, body @ .., close] = self.room(b.len() + 2)
+            && body.len() == b.len()
+        {
+            (*open, *close) = (b'"', b'"');
+            body.copy_from_slice(b);
+        }
+    }
+    /// Closes an object or a list: in place of the comma behind its last value, if there is one.
     #[inline]
+    fn shut(&mut self, with: u8) {
+        match self.at.checked_sub(1).and_then(|last| self.buf.get_mut(last)) {
+            Some(b) if *b == b',' => *b = with,
+            _ => self.byte(with),
+        }
+    }
+    #[inline(always)]
     fn key(&mut self, k: &'static str) {
-        self.comma();
-        self.buf.push(b'"');
-        self.buf.extend_from_slice(k.as_bytes());
-        self.buf.extend_from_slice(b"\":");
+        let k = k.as_bytes();
+        if let [open, body @ .., close, colon] = self.room(k.len() + 3)
+            && body.len() == k.len()
+        {
+            (*open, *close, *colon) = (b'"', b'"', b':');
+            body.copy_from_slice(k);
+        }
     }
     /// Opens an object under a key.
+    #[inline(always)]
     pub fn object(&mut self, k: &'static str) {
         self.key(k);
-        self.buf.push(b'{');
+        self.byte(b'{');
     }
     /// An object as an array's element.
     pub fn element_of(&mut self, fill: impl FnOnce(&mut Line)) {
-        self.buf.push(b'{');
+        self.byte(b'{');
         fill(self);
-        self.buf.push(b'}');
+        self.shut(b'}');
     }
     /// A quoted element that displays itself without quotes, backslashes or control characters.
     pub fn quote_display(&mut self, v: impl std::fmt::Display) {
-        let _ = write!(self.buf, "\"{v}\"");
+        self.byte(b'"');
+        // The buffer takes every byte.
+        let _ = write!(Text(self), "{v}");
+        self.byte(b'"');
     }
     /// Closes the innermost object.
+    #[inline]
     pub fn close(&mut self) {
-        self.buf.push(b'}');
+        self.shut(b'}');
+        self.byte(b',');
     }
     /// A list of texts. Nothing is written for an empty list.
     pub fn texts<S: AsRef<str>>(&mut self, k: &'static str, items: impl IntoIterator<Item = S>) {
@@ -75,22 +131,26 @@ impl Line {
     }
     /// A list written element by element. Nothing is written for an empty list: closed EVE arrays want at least one item.
     pub fn list<T>(&mut self, k: &'static str, items: impl IntoIterator<Item = T>, mut each: impl FnMut(&mut Line, T)) {
-        let mut items = items.into_iter().peekable();
-        if items.peek().is_none() {
+        let before = self.at;
+        self.key(k);
+        self.byte(b'[');
+        let empty = self.at;
+        for i in items {
+            each(self, i);
+            self.byte(b',');
+        }
+        if self.at == empty {
+            self.at = before;
             return;
         }
-        self.key(k);
-        self.buf.push(b'[');
-        for i in items {
-            self.comma();
-            each(self, i);
-        }
-        self.buf.push(b']');
+        self.shut(b']');
+        self.byte(b',');
     }
     /// A text that may hold anything.
     pub fn text(&mut self, k: &'static str, v: &str) {
         self.key(k);
         self.quote(v);
+        self.byte(b',');
     }
     /// A text if there is one.
     pub fn maybe(&mut self, k: &'static str, v: Option<&str>) {
@@ -99,74 +159,72 @@ impl Line {
         }
     }
     /// A word of our own that needs no escaping.
-    #[inline]
+    #[inline(always)]
     pub fn word(&mut self, k: &'static str, v: &str) {
         self.key(k);
-        self.buf.push(b'"');
-        self.buf.extend_from_slice(v.as_bytes());
-        self.buf.push(b'"');
+        self.quoted(v.as_bytes());
+        self.byte(b',');
     }
     /// Anything that displays itself without quotes, backslashes or control characters.
     pub fn display(&mut self, k: &'static str, v: impl std::fmt::Display) {
         self.key(k);
-        self.buf.push(b'"');
-        // A vector takes every byte.
-        let _ = write!(self.buf, "{v}");
-        self.buf.push(b'"');
+        self.quote_display(v);
+        self.byte(b',');
     }
     /// A number.
-    #[inline]
+    #[inline(always)]
     pub fn uint(&mut self, k: &'static str, v: u64) {
         self.key(k);
         self.number(v);
+        self.byte(b',');
     }
     /// True or false.
+    #[inline(always)]
     pub fn flag(&mut self, k: &'static str, v: bool) {
         self.key(k);
-        self.buf.extend_from_slice(if v { b"true" } else { b"false" });
+        self.bytes(if v { b"true," } else { b"false," });
     }
     /// An address.
-    #[inline]
+    #[inline(always)]
     pub fn addr(&mut self, k: &'static str, a: Addr) {
         self.key(k);
         self.put_addr(a);
+        self.byte(b',');
     }
     /// A MAC.
-    #[inline]
+    #[inline(always)]
     pub fn mac(&mut self, k: &'static str, m: Mac) {
         self.key(k);
         self.put_mac(m);
+        self.byte(b',');
     }
     /// A time in this line's clock.
-    #[inline]
+    #[inline(always)]
     pub fn time(&mut self, k: &'static str, t: Timestamp) {
         self.key(k);
         self.put_time(t);
+        self.byte(b',');
     }
     /// A value that serialises itself; used for small open objects only.
     pub fn value(&mut self, k: &'static str, v: &impl serde::Serialize) {
         self.key(k);
-        super::json::append(&mut self.buf, v);
+        let mut text = Vec::new();
+        super::json::append(&mut text, v);
+        self.bytes(&text);
+        self.byte(b',');
     }
     /// A quoted address as an element.
     pub fn put_addr(&mut self, a: Addr) {
-        self.buf.push(b'"');
-        match a.as_v4() {
-            Some(v4) => {
-                let [a, b, c, d] = v4.to_be_bytes();
-                self.octet(a);
-                self.buf.push(b'.');
-                self.octet(b);
-                self.buf.push(b'.');
-                self.octet(c);
-                self.buf.push(b'.');
-                self.octet(d);
-            }
-            None => {
-                let _ = write!(self.buf, "{a}");
-            }
+        let Some(v4) = a.as_v4() else { return self.quote_display(a) };
+        self.byte(b'"');
+        for b in v4.to_be_bytes() {
+            let (text, len) = OCTETS.get(usize::from(b)).copied().unwrap_or_default();
+            self.bytes(&text);
+            self.at -= 4 - usize::from(len);
         }
-        self.buf.push(b'"');
+        // In place of the last dot.
+        self.at -= 1;
+        self.byte(b'"');
     }
     fn put_mac(&mut self, m: Mac) {
         let mut out = *b"\"00:00:00:00:00:00\"";
@@ -176,70 +234,110 @@ impl Line {
                 *lo = hex(b & 15);
             }
         }
-        self.buf.extend_from_slice(&out);
+        self.bytes(&out);
     }
     fn put_time(&mut self, t: Timestamp) {
         let secs = t.secs();
-        let text = match self.second {
-            Some((s, text)) if s == secs => text,
-            _ => {
-                let text = second(t);
-                self.second = Some((secs, text));
-                text
+        let text = match self.seconds.get_mut((secs & 3) as usize) {
+            Some(kept) => {
+                if kept.0 != secs {
+                    *kept = (secs, second(t));
+                }
+                kept.1
             }
+            None => second(t),
         };
-        self.buf.push(b'"');
-        self.buf.extend_from_slice(&text);
-        self.buf.push(b'.');
+        let mut nanos = [b'0'; 10];
+        digits(&mut nanos, u64::from(t.subsec_nanos()) * 10);
+        self.byte(b'"');
+        self.bytes(&text);
+        self.byte(b'.');
+        let ([micro @ .., _, _, _, _], [nano @ .., _]) = (&nanos, &nanos);
         match self.clock {
             Clock::Nanos => {
-                self.fraction::<9>(t.subsec_nanos());
-                self.buf.extend_from_slice(b"Z\"");
+                self.bytes(nano);
+                self.bytes(b"Z\"");
             }
             Clock::Eve => {
-                self.fraction::<6>(t.subsec_nanos() / 1000);
-                self.buf.extend_from_slice(b"+0000\"");
+                self.bytes(micro);
+                self.bytes(b"+0000\"");
             }
         }
-    }
-    fn fraction<const N: usize>(&mut self, mut v: u32) {
-        let mut out = [b'0'; N];
-        for d in out.iter_mut().rev() {
-            *d = b'0' + (v % 10) as u8;
-            v /= 10;
-        }
-        self.buf.extend_from_slice(&out);
-    }
-    #[inline]
-    fn octet(&mut self, b: u8) {
-        if b >= 100 {
-            self.buf.push(b'0' + b / 100);
-        }
-        if b >= 10 {
-            self.buf.push(b'0' + b / 10 % 10);
-        }
-        self.buf.push(b'0' + b % 10);
     }
     /// A number as an element.
     #[inline]
-    pub fn number(&mut self, mut v: u64) {
-        let mut out = [b'0'; 20];
-        let mut len = 0;
-        for d in out.iter_mut().rev() {
-            *d = b'0' + (v % 10) as u8;
-            v /= 10;
-            len += 1;
-            if v == 0 {
-                break;
-            }
+    pub fn number(&mut self, v: u64) {
+        if v < 10 {
+            return self.byte(b'0' + v as u8);
         }
-        self.buf.extend_from_slice(out.get(20 - len..).unwrap_or(b"0"));
+        let len = v.ilog10() as usize + 1;
+        digits(self.room(len), v);
     }
     /// A quoted text as an element.
     pub fn quote(&mut self, s: &str) {
-        self.buf.push(b'"');
-        quote_into(&mut self.buf, s);
-        self.buf.push(b'"');
+        if is_plain(s.as_bytes()) {
+            return self.quoted(s.as_bytes());
+        }
+        let mut text = Vec::with_capacity(s.len() + 16);
+        quote_into(&mut text, s);
+        self.quoted(&text);
+    }
+}
+
+/// Lets things that display themselves write into a line.
+struct Text<'a>(&'a mut Line);
+
+impl Write for Text<'_> {
+    fn write_str(&mut self, s: &str) -> std::fmt::Result {
+        self.0.bytes(s.as_bytes());
+        Ok(())
+    }
+}
+
+/// Each byte in decimal with a dot behind it, and how long that is.
+static OCTETS: [([u8; 4], u8); 256] = octets();
+
+#[allow(clippy::indexing_slicing)]
+const fn octets() -> [([u8; 4], u8); 256] {
+    let mut all = [([b'.'; 4], 2u8); 256];
+    let mut b = 0;
+    while b < 256 {
+        let (h, t, o) = (b'0' + (b / 100) as u8, b'0' + (b / 10 % 10) as u8, b'0' + (b % 10) as u8);
+        all[b] = match b {
+            0..=9 => ([o, b'.', b'.', b'.'], 2),
+            10..=99 => ([t, o, b'.', b'.'], 3),
+            _ => ([h, t, o, b'.'], 4),
+        };
+        b += 1;
+    }
+    all
+}
+
+/// The two digits of every number below a hundred.
+static PAIRS: [[u8; 2]; 100] = pairs();
+
+#[allow(clippy::indexing_slicing)]
+const fn pairs() -> [[u8; 2]; 100] {
+    let mut all = [[b'0'; 2]; 100];
+    let mut n = 0;
+    while n < 100 {
+        all[n] = [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8];
+        n += 1;
+    }
+    all
+}
+
+/// Fills `out` with the last digits of a number.
+#[inline]
+fn digits(out: &mut [u8], mut v: u64) {
+    for slot in out.rchunks_mut(2) {
+        let pair = PAIRS.get((v % 100) as usize).copied().unwrap_or_default();
+        v /= 100;
+        match slot {
+            [a, b] => [*a, *b] = pair,
+            [b] => *b = pair[1],
+            _ => {}
+        }
     }
 }
 
@@ -261,10 +359,28 @@ fn second(t: Timestamp) -> [u8; 19] {
     out
 }
 
+/// Bytes that stand in a JSON string as they are: printable ASCII but for the quote and the backslash.
+static PLAIN: [bool; 256] = plain();
+
+#[allow(clippy::indexing_slicing)]
+const fn plain() -> [bool; 256] {
+    let mut all = [false; 256];
+    let mut b = b' ' as usize;
+    while b <= b'~' as usize {
+        all[b] = b != b'"' as usize && b != b'\\' as usize;
+        b += 1;
+    }
+    all
+}
+
+#[inline]
+fn is_plain(b: &[u8]) -> bool {
+    b.iter().fold(true, |all, b| all & PLAIN.get(usize::from(*b)).copied().unwrap_or(false))
+}
+
 /// The inside of a JSON string: what RFC 8259 wants escaped, and what [`is_unsafe`] for a terminal, as `\uXXXX`.
 pub fn quote_into(out: &mut Vec<u8>, s: &str) {
-    let plain = |b: &u8| matches!(*b, b' '..=b'~') && *b != b'"' && *b != b'\\';
-    let clean = s.bytes().position(|b| !plain(&b)).unwrap_or(s.len());
+    let clean = if is_plain(s.as_bytes()) { s.len() } else { s.bytes().position(|b| !is_plain(&[b])).unwrap_or(s.len()) };
     let (head, tail) = s.split_at_checked(clean).unwrap_or((s, ""));
     out.extend_from_slice(head.as_bytes());
     for c in tail.chars() {

@@ -247,7 +247,7 @@ impl FindingRecord {
             count: f.count,
             attack: words.attack(f.detector),
             summary: words.summary(k, lang),
-            flows: f.flows.iter().map(community_id).collect(),
+            flows: f.flows.iter().map(|t| community_id(t).to_string()).collect(),
             packets: f.packets.clone(),
             evidence: f.evidence.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
             coverage: SeenRecord {

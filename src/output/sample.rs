@@ -111,7 +111,7 @@ fn messages() -> Vec<Message> {
             version: 0x0304,
             sni: Some("a.example".into()),
             alpn: vec!["h2".into()],
-            ja3: "0".repeat(32),
+            ja3: "0".repeat(32).as_str().into(),
             ja4: "t13d".into(),
             ..Default::default()
         })),

@@ -83,6 +83,10 @@ impl<'a> Cursor<'a> {
 pub(crate) fn text(bytes: &[u8], max: usize) -> String {
     let bytes = bytes.split(|b| *b == 0).next().unwrap_or_default();
     let bytes = bytes.get(..max).unwrap_or(bytes);
+    // Nearly all text is this.
+    if bytes.iter().fold(true, |plain, b| plain & b.is_ascii_graphic()) {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
     let read: Cow<'_, str> = match std::str::from_utf8(bytes) {
         Ok(s) => Cow::Borrowed(s),
         // A cut in the middle of a character is not a reason to read the whole in another code.

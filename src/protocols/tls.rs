@@ -3,11 +3,17 @@
 
 mod fingerprint;
 pub(super) mod hello;
+mod memo;
 
 use super::cursor::Cursor;
 use super::stream::{Pending, Step};
 use super::{Message, Probe, Protocol, Reader, Side, StreamParser, Verdict};
-use crate::base::{Service, Timestamp};
+use crate::base::{Service, Short, Timestamp};
+
+/// JA3 or JA3S: an MD5 in hexadecimal.
+pub type Ja3 = Short<32>;
+/// JA4 of a client.
+pub type Ja4 = Short<36>;
 
 /// What a hello says.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -21,9 +27,9 @@ pub struct Hello {
     /// ALPN protocols, at most 8.
     pub alpn: Vec<String>,
     /// JA3 (client) or JA3S (server) as MD5 in hexadecimal; empty when only part of the hello was captured.
-    pub ja3: String,
+    pub ja3: Ja3,
     /// JA4 of the client; empty for a server, and when only part of the hello was captured.
-    pub ja4: String,
+    pub ja4: Ja4,
     /// Cipher suite chosen by the server.
     pub cipher: u16,
     /// Came out of a QUIC Initial.

@@ -44,7 +44,7 @@ pub(super) fn write(l: &mut Line, k: &Kept, words: &dyn Words, lang: Lang) {
         l.close();
     }
     if let Some(t) = f.flows.first() {
-        l.word("community_id", &community_id(t));
+        l.word("community_id", community_id(t).as_str());
     }
     l.object("alert");
     body(l, k, words, lang);

@@ -6,6 +6,34 @@ use std::fmt::Write;
 /// Lower case (ASCII only), labels joined by dots, without the final dot. What is no printable text stands as `\\ddd`, so the result is at
 /// most four times the wire name's 255 bytes.
 pub(super) fn text<O: AsRef<[u8]>>(name: &ParsedName<O>) -> String {
+    plain(name).unwrap_or_else(|| escaped(name))
+}
+
+/// A wire name is at most 255 bytes long (RFC 1035, 3.1); a plain text is shorter.
+const WIRE_MAX: usize = 255;
+
+/// The text of a name whose labels are printable ASCII without dots and backslashes: nearly every name.
+fn plain<O: AsRef<[u8]>>(name: &ParsedName<O>) -> Option<String> {
+    let (mut text, mut len) = ([0u8; WIRE_MAX], 0);
+    for label in name.iter().filter(|l| !l.is_root()) {
+        let label = label.as_slice();
+        let [dot, to @ ..] = text.get_mut(len..len + 1 + label.len())? else { return None };
+        *dot = b'.';
+        let mut odd = false;
+        for (to, b) in to.iter_mut().zip(label) {
+            odd |= !b.is_ascii_graphic() && *b != b' ' || matches!(b, b'.' | b'\\');
+            *to = b.to_ascii_lowercase();
+        }
+        if odd {
+            return None;
+        }
+        len += 1 + label.len();
+    }
+    // Without the dot before the first label.
+    std::str::from_utf8(text.get(1..len.max(1))?).ok().map(str::to_owned)
+}
+
+fn escaped<O: AsRef<[u8]>>(name: &ParsedName<O>) -> String {
     let mut out = String::new();
     for label in name.iter().filter(|l| !l.is_root()) {
         if !out.is_empty() {

@@ -3,33 +3,62 @@
 //! JA4 is by FoxIO, LLC, under BSD 3-Clause; the notice is in `NOTICE`. The other members of its family are not, and are not here.
 
 use super::super::cursor::Cursor;
+use super::memo::{Ingredients, Memo};
+use super::{Ja3, Ja4};
 use super::hello::{ALPN, Fields, SERVER_NAME, is_grease, values};
 use md5::{Digest, Md5};
 use sha2::Sha256;
+use std::cell::RefCell;
+
+// A few programs make most hellos of a network. What a fingerprint is made of is kept with it, so it never depends on what was seen before.
+thread_local! {
+    static JA3: RefCell<Memo<Ja3>> = RefCell::default();
+    static JA3S: RefCell<Memo<Ja3>> = RefCell::default();
+    static JA4: RefCell<Memo<Ja4>> = RefCell::default();
+}
 
 /// JA4 of a list that has nothing in it.
 const EMPTY: &str = "000000000000";
 
 /// Version, cipher suites, extensions, groups, point formats.
-pub(super) fn ja3(f: &Fields<'_>) -> String {
+pub(super) fn ja3(f: &Fields<'_>) -> Ja3 {
+    let mut of = Ingredients::default();
+    of.number(f.version).list(f.ciphers).list(f.groups).bytes(f.point_formats);
+    of.numbers(f.extensions.iter().copied());
+    JA3.with(|memo| memo.borrow_mut().of(of, || ja3_of(f)))
+}
+
+fn ja3_of(f: &Fields<'_>) -> Ja3 {
     let lists = [
         decimals(values(f.ciphers)),
         decimals(f.extensions.iter().copied().filter(|e| !is_grease(*e))),
         decimals(values(f.groups)),
         decimals(f.point_formats.iter().map(|p| u16::from(*p))),
     ];
-    hex(&Md5::digest(format!("{},{}", f.version, lists.join(","))))
+    Ja3::new(&hex(&Md5::digest(format!("{},{}", f.version, lists.join(",")))))
 }
 
 /// Version, chosen cipher suite, extensions.
-pub(super) fn ja3s(f: &Fields<'_>, cipher: u16) -> String {
-    hex(&Md5::digest(format!("{},{cipher},{}", f.version, decimals(f.extensions.iter().copied()))))
+pub(super) fn ja3s(f: &Fields<'_>, cipher: u16) -> Ja3 {
+    let mut of = Ingredients::default();
+    of.number(f.version).number(cipher).numbers(f.extensions.iter().copied());
+    let ja3s = || Ja3::new(&hex(&Md5::digest(format!("{},{cipher},{}", f.version, decimals(f.extensions.iter().copied())))));
+    JA3S.with(|memo| memo.borrow_mut().of(of, ja3s))
 }
 
 /// `a_b_c`: what was offered in general, the cipher suites, the extensions with the signature algorithms.
-pub(super) fn ja4(f: &Fields<'_>, quic: bool) -> String {
-    let mut ciphers: Vec<u16> = values(f.ciphers).collect();
+pub(super) fn ja4(f: &Fields<'_>, quic: bool) -> Ja4 {
+    // Clients send their extensions in any order: sorted they are the same again.
     let mut extensions: Vec<u16> = f.extensions.iter().copied().filter(|e| !is_grease(*e)).collect();
+    extensions.sort_unstable();
+    let mut of = Ingredients::default();
+    of.number(f.version).number(u16::from(quic)).list(f.ciphers).list(f.signature_algorithms).list(f.versions);
+    of.bytes(Cursor::new(f.alpn).vec8().unwrap_or_default()).numbers(extensions.iter().copied());
+    JA4.with(|memo| memo.borrow_mut().of(of, || ja4_of(f, extensions, quic)))
+}
+
+fn ja4_of(f: &Fields<'_>, mut extensions: Vec<u16>, quic: bool) -> Ja4 {
+    let mut ciphers: Vec<u16> = values(f.ciphers).collect();
     let transport = if quic { 'q' } else { 't' };
     let version = version(values(f.versions).max().unwrap_or(f.version));
     let destination = if extensions.contains(&SERVER_NAME) { 'd' } else { 'i' };
@@ -38,7 +67,6 @@ pub(super) fn ja4(f: &Fields<'_>, quic: bool) -> String {
 
     ciphers.sort_unstable();
     extensions.retain(|e| !matches!(*e, SERVER_NAME | ALPN));
-    extensions.sort_unstable();
     let b = shortened(&hexes(ciphers.iter().copied()));
     let mut c = hexes(extensions.iter().copied());
     let algorithms = hexes(values(f.signature_algorithms));
@@ -46,7 +74,7 @@ pub(super) fn ja4(f: &Fields<'_>, quic: bool) -> String {
         c.push('_');
         c.push_str(&algorithms);
     }
-    format!("{transport}{version}{destination}{n_ciphers:02}{n_extensions:02}{first}{last}_{b}_{}", shortened(&c))
+    Ja4::new(&format!("{transport}{version}{destination}{n_ciphers:02}{n_extensions:02}{first}{last}_{b}_{}", shortened(&c)))
 }
 
 const fn version(v: u16) -> &'static str {
@@ -150,14 +178,14 @@ mod tests {
             alpn: b"\x02h2\x08http/1.1",
             ..Fields::default()
         };
-        assert_eq!(ja4(&f, false), "t13d1516h2_8daaf6152771_e5627efa2ab1");
+        assert_eq!(&*ja4(&f, false), "t13d1516h2_8daaf6152771_e5627efa2ab1");
         assert!(ja4(&f, true).starts_with("q13d1516h2_"));
     }
 
     #[test]
     fn ja4_of_nearly_nothing() {
         let f = Fields { version: 0x0301, ..Fields::default() };
-        assert_eq!(ja4(&f, false), "t10i000000_000000000000_000000000000");
+        assert_eq!(&*ja4(&f, false), "t10i000000_000000000000_000000000000");
     }
 
     #[test]
@@ -176,9 +204,9 @@ mod tests {
         let ciphers = of(&[47, 53, 5, 10, 49161, 49162, 49171, 49172, 50, 56, 19, 4]);
         let groups = of(&[23, 24, 25]);
         let f = Fields { version: 769, ciphers: &ciphers, extensions: vec![0, 10, 11], groups: &groups, point_formats: &[0], ..Fields::default() };
-        assert_eq!(ja3(&f), "ada70206e40642a3e4461f35503241d5");
+        assert_eq!(&*ja3(&f), "ada70206e40642a3e4461f35503241d5");
         assert_eq!(
-            ja3(&Fields { version: 769, ciphers: &of(&[4, 5, 10, 9, 100, 98, 3, 6, 19, 18, 99]), ..Fields::default() }),
+            &*ja3(&Fields { version: 769, ciphers: &of(&[4, 5, 10, 9, 100, 98, 3, 6, 19, 18, 99]), ..Fields::default() }),
             "de350869b8c85de67a350c8d186f11e6"
         );
     }

@@ -1,7 +1,7 @@
 //! The fields of a ClientHello or ServerHello (RFC 8446, 4.1.2 and 4.1.3; extensions RFC 6066, 7301, 8422), GREASE left out (RFC 8701).
 
 use super::super::cursor::{Cursor, text};
-use super::{Hello, fingerprint};
+use super::{Hello, Ja3, Ja4, fingerprint};
 
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
@@ -88,8 +88,8 @@ fn client(f: &Fields<'_>, quic: bool) -> Hello {
         version: values(f.versions).max().unwrap_or(f.version),
         sni: f.sni.map(|s| text(s, 255).to_ascii_lowercase()).filter(|s| !s.is_empty()),
         alpn: alpn(f.alpn),
-        ja3: if f.whole { fingerprint::ja3(f) } else { String::new() },
-        ja4: if f.whole { fingerprint::ja4(f, quic) } else { String::new() },
+        ja3: if f.whole { fingerprint::ja3(f) } else { Ja3::default() },
+        ja4: if f.whole { fingerprint::ja4(f, quic) } else { Ja4::default() },
         cipher: 0,
         quic,
     }
@@ -100,7 +100,7 @@ fn server(f: &Fields<'_>, cipher: u16, quic: bool) -> Hello {
         server: true,
         version: values(f.versions).next().unwrap_or(f.version),
         alpn: alpn(f.alpn),
-        ja3: if f.whole { fingerprint::ja3s(f, cipher) } else { String::new() },
+        ja3: if f.whole { fingerprint::ja3s(f, cipher) } else { Ja3::default() },
         cipher,
         quic,
         ..Hello::default()
