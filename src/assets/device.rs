@@ -6,12 +6,20 @@ use serde::Serialize;
 use std::fmt;
 
 /// A stable id: `mac-00:11:22:33:44:55`, or `ip-10.0.0.5` for a host behind a gateway whose MAC is not seen.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
-pub struct DeviceId(pub String);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum DeviceId {
+    /// Known by its MAC.
+    Mac(Mac),
+    /// Known by its address only, behind a gateway.
+    Addr(Addr),
+}
 
 impl fmt::Display for DeviceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        match self {
+            DeviceId::Mac(m) => write!(f, "mac-{m}"),
+            DeviceId::Addr(a) => write!(f, "ip-{a}"),
+        }
     }
 }
 
@@ -79,15 +87,15 @@ impl Device {
 
     /// A device known by its MAC.
     pub(super) fn of_mac(mac: Mac, ts: Timestamp, packet: u64) -> Device {
-        Device { mac: Some(mac), randomised: mac.is_local(), vendor: super::vendor(mac), ..Device::blank(format!("mac-{mac}"), ts, packet) }
+        Device { mac: Some(mac), randomised: mac.is_local(), vendor: super::vendor(mac), ..Device::blank(DeviceId::Mac(mac), ts, packet) }
     }
     /// A device behind a gateway, known by its address only.
     pub(super) fn of_addr(a: Addr, ts: Timestamp, packet: u64) -> Device {
-        Device { addrs: vec![a], ..Device::blank(format!("ip-{a}"), ts, packet) }
+        Device { addrs: vec![a], ..Device::blank(DeviceId::Addr(a), ts, packet) }
     }
-    fn blank(id: String, ts: Timestamp, packet: u64) -> Device {
+    fn blank(id: DeviceId, ts: Timestamp, packet: u64) -> Device {
         Device {
-            id: DeviceId(id),
+            id,
             mac: None,
             addrs: Vec::new(),
             vendor: "",

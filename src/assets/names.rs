@@ -80,7 +80,7 @@ mod tests {
     fn message(service: Service, from_orig: bool, resp: Addr, message: Message) -> Event {
         let mut flow = FlowInfo { service, ..FlowInfo::default() };
         flow.tuple.resp = resp;
-        Event { ts: Timestamp(1), packet: 1, kind: EventKind::Message { flow: Box::new(flow), from_orig, message } }
+        Event { ts: Timestamp(1), packet: 1, kind: EventKind::Message { flow, from_orig, message } }
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn arp(ts: Timestamp, op: u16, m: &str, sender: &str, target: &str) -> Event {
 fn dhcp(ts: Timestamp, frame: &str, d: Dhcp) -> Event {
     let from_orig = d.op == 1;
     let flow = FlowInfo { mac: [mac(frame), mac(frame)], vlan: [Vlans([10, 0]); 2], service: Service::Dhcp, ..FlowInfo::default() };
-    Event { ts, packet: 1, kind: EventKind::Message { flow: Box::new(flow), from_orig, message: Message::Dhcp(Box::new(d)) } }
+    Event { ts, packet: 1, kind: EventKind::Message { flow, from_orig, message: Message::Dhcp(Box::new(d)) } }
 }
 fn learn(site: Arc<Site>, events: &[Event]) -> Assets {
     let mut assets = Assets::new(site);
@@ -195,7 +195,7 @@ fn the_ledger_knows_by_mac_by_address_and_by_name() {
         arp(at(0), 1, EVIL, "10.10.10.12", "10.10.10.1"),
         arp(at(0), 1, "00:07:40:66:66:67", "10.10.10.13", "10.10.10.1"),
         arp(at(0), 1, "00:07:40:66:66:68", "10.10.10.14", "10.10.10.1"),
-        Event { ts: at(1), packet: 2, kind: EventKind::Message { flow: Box::new(flow), from_orig: true, message: nbns } },
+        Event { ts: at(1), packet: 2, kind: EventKind::Message { flow, from_orig: true, message: nbns } },
     ];
     let assets = learn(site(vec![by_ip, other, by_name]), &events);
     let status = |a: &str| assets.device_of(addr(a)).map(|d| (d.status, d.role)).unwrap();
@@ -208,7 +208,7 @@ fn contact(orig: &str, resp: &str, port: u16, ts: Timestamp, confidence: Confide
     let tuple = FiveTuple { orig: addr(orig), resp: addr(resp), orig_port: 40_000, resp_port: port, proto: proto::TCP };
     let flow = FlowInfo { tuple, service: Service::of_port(6, port), confidence, first_ts: ts, ..FlowInfo::default() };
     let contact = Contact { flow, outcome: Outcome::Answered, shape: Shape::Syn, icmp: None, tries: 1 };
-    Event { ts, packet: 1, kind: EventKind::Contact(Box::new(contact)) }
+    Event { ts, packet: 1, kind: EventKind::Contact(contact) }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! A fast keyed hash for tables whose keys an attacker chooses.
 
-/// Multiply-fold: the two halves of a 128-bit product, xor-ed. The building block of wyhash and foldhash.
+/// Multiply-fold: the two halves of a 128-bit product, xor-ed. The building block of wyhash and foldhash. Not keyed: one of the numbers should be
+/// one that no sender can choose, for zero times anything is zero.
 #[inline]
-const fn fold(a: u64, b: u64) -> u64 {
+pub const fn fold(a: u64, b: u64) -> u64 {
     let p = a as u128 * b as u128;
     p as u64 ^ (p >> 64) as u64
 }

@@ -11,10 +11,10 @@ mod time;
 mod tuple;
 
 pub use addr::{Addr, Cidr, CidrError};
-pub use hash::{KeyedHash, mix64};
+pub use hash::{KeyedHash, fold, mix64};
 pub use mac::Mac;
 pub use service::Service;
-pub use short::Short;
 pub use severity::{Confidence, Lang, Outcome, Severity};
+pub use short::Short;
 pub use time::{Span, Timestamp};
 pub use tuple::{FiveTuple, FlowKey, proto};

@@ -58,8 +58,20 @@ impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
         self.evicted
     }
     fn find(&self, k: &K) -> Option<u32> {
-        let h = self.hasher.hash_one(k);
+        if self.index.is_empty() {
+            return None;
+        }
+        self.find_hashed(self.hasher.hash_one(k), k)
+    }
+    fn find_hashed(&self, h: u64, k: &K) -> Option<u32> {
         self.index.find(h, |i| Self::key(&self.slots, *i) == Some(k)).copied()
+    }
+    /// The entry becomes the youngest.
+    fn renew(&mut self, i: u32) {
+        if self.tail != i {
+            self.unlink(i);
+            self.push_back(i);
+        }
     }
     fn key(slots: &[Slot<K, V>], i: u32) -> Option<&K> {
         slots.get(i as usize)?.entry.as_ref().map(|e| &e.0)
@@ -81,18 +93,16 @@ impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
     /// The value for changing; the entry becomes the youngest.
     pub fn touch(&mut self, k: &K) -> Option<&mut V> {
         let i = self.find(k)?;
-        self.unlink(i);
-        self.push_back(i);
+        self.renew(i);
         self.slots.get_mut(i as usize)?.entry.as_mut().map(|e| &mut e.1)
     }
     /// The value, made by `make` if it was not there; the entry becomes the youngest. The oldest leaves if the map is full; it is returned
     /// through `evicted` when the caller wants it.
     pub fn entry(&mut self, k: K, make: impl FnOnce() -> V) -> &mut V {
-        if self.find(&k).is_none() {
-            self.insert(k.clone(), make());
-        } else if let Some(i) = self.find(&k) {
-            self.unlink(i);
-            self.push_back(i);
+        let h = self.hasher.hash_one(&k);
+        match self.find_hashed(h, &k) {
+            Some(i) => self.renew(i),
+            None => drop(self.add(h, k, make())),
         }
         // The key is there now: inserted or found above.
         let i = self.tail as usize;
@@ -103,20 +113,23 @@ impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
     }
     /// Sets the value; the entry becomes the youngest. Returns the entry that had to leave, if any.
     pub fn insert(&mut self, k: K, v: V) -> Option<(K, V)> {
-        if let Some(i) = self.find(&k) {
-            self.unlink(i);
-            self.push_back(i);
+        let h = self.hasher.hash_one(&k);
+        if let Some(i) = self.find_hashed(h, &k) {
+            self.renew(i);
             if let Some(s) = self.slots.get_mut(i as usize) {
                 s.entry = Some((k, v));
             }
             return None;
         }
+        self.add(h, k, v)
+    }
+    /// Adds an entry that is not there yet.
+    fn add(&mut self, h: u64, k: K, v: V) -> Option<(K, V)> {
         let mut left = None;
         if self.index.len() >= self.cap {
             left = self.pop_oldest();
             self.evicted += u64::from(left.is_some());
         }
-        let h = self.hasher.hash_one(&k);
         let i = match self.free.pop() {
             Some(i) => i,
             None => {

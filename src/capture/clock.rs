@@ -47,6 +47,15 @@ impl Clock {
             self.now = start(&first);
         }
     }
+    /// Is this an ordinary time, at or a little after the last one? Then it is the last one now, and usable as it is.
+    #[inline]
+    pub fn passes(&mut self, raw: Timestamp) -> bool {
+        let plain = self.run == 0 && !self.back && self.now.is_some_and(|now| raw >= now && raw.since(now) <= JUMP);
+        if plain {
+            self.now = Some(raw);
+        }
+        plain
+    }
     /// The usable time of the next packet, and a weird if something is wrong with the raw one.
     #[inline]
     pub fn admit(&mut self, raw: Timestamp, number: u64) -> (Timestamp, Option<Weird>) {

@@ -207,8 +207,16 @@ impl Replay {
         let Some(mut input) = self.active.pop() else { return };
         let bound = self.pending.last().map(|next| bound((next.first, next.order), input.order));
         let outcome = if input.done { Outcome::Done } else { input.read(block, bound) };
+        // Nearly always one interface: looked up once per run of frames.
+        let (mut local, mut placed) = (None, (0, Linktype::Unknown));
         for (i, f) in block.frames.iter_mut().enumerate() {
+            if local == Some(f.iface) {
+                (f.iface, f.linktype) = placed;
+                continue;
+            }
+            local = Some(f.iface);
             self.place(f, &mut input, i as u64);
+            placed = (f.iface, f.linktype);
         }
         match outcome {
             Outcome::Done => self.close(input),
@@ -370,12 +378,18 @@ impl Replay {
         for f in frames.iter_mut() {
             self.number += 1;
             f.number = self.number;
+            if self.clock.passes(f.ts) {
+                continue;
+            }
             let (ts, weird) = self.clock.admit(f.ts, f.number);
             f.ts = ts;
             if let Some(w) = weird {
                 self.weird(w);
             }
-            f.admitted = self.options.from.is_none_or(|from| ts >= from) && self.options.to.is_none_or(|to| ts < to);
+        }
+        if self.options.from.is_some() || self.options.to.is_some() {
+            let (from, to) = (self.options.from, self.options.to);
+            frames.iter_mut().for_each(|f| f.admitted = from.is_none_or(|from| f.ts >= from) && to.is_none_or(|to| f.ts < to));
         }
         let Some(filter) = &self.filter else { return };
         for f in frames.iter_mut().filter(|f| f.admitted) {

@@ -6,7 +6,7 @@ use super::{Detector, Finding, Scene, Signature, SignatureError, Subject};
 use crate::assets::Status;
 use crate::base::{Addr, Mac, Outcome, Service, Severity, Span};
 use crate::bounded::BoundedMap;
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, Interest};
 use crate::protocols::{Message, dhcp::Dhcp};
 
 /// Detector id.
@@ -160,6 +160,9 @@ impl AddressConflict {
 impl Detector for AddressConflict {
     fn id(&self) -> &'static str {
         ID
+    }
+    fn interest(&self) -> Interest {
+        Interest::LINK | Interest::DHCP
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let told = match &event.kind {

@@ -4,7 +4,7 @@
 use super::outbound::{Concern, Outbound, began, concern, outside_name};
 use super::{Detector, Finding, Scene, Signature, SignatureError};
 use crate::base::{Outcome, Service, Severity};
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, Interest};
 use crate::protocols::Message;
 use crate::site::ZoneKind;
 
@@ -52,6 +52,9 @@ fn severity(c: Concern) -> Severity {
 impl Detector for ClinicalEgress {
     fn id(&self) -> &'static str {
         ID
+    }
+    fn interest(&self) -> Interest {
+        Interest::CONTACT | Interest::HELLO | Interest::FLOW
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         match &event.kind {
@@ -166,7 +169,7 @@ mod tests {
     fn without_a_clinical_zone_it_is_an_inventory() {
         let mut s = stage(Site::default());
         let answered = |f| Contact { flow: f, outcome: Outcome::Answered, shape: Shape::Syn, icmp: None, tries: 1 };
-        let kind = EventKind::Contact(Box::new(answered(flow(at(0.0), "192.168.1.5", WEB, 443))));
+        let kind = EventKind::Contact(answered(flow(at(0.0), "192.168.1.5", WEB, 443)));
         let public = contact(at(0.2), flow(at(0.2), "203.0.113.5", WEB, 443), Outcome::Answered, Shape::Syn);
         s.play(vec![Event { ts: at(0.1), packet: 3, kind }, public]);
         assert_eq!((s.findings().len(), s.worst()), (1, Some(Severity::Info)));

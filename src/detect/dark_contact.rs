@@ -7,7 +7,7 @@ use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, FiveTuple, Outcome, Service, Severity, Span, Timestamp};
 use crate::bounded::BoundedMap;
-use crate::event::{Contact, Event, EventKind, Shape};
+use crate::event::{Contact, Event, EventKind, Interest, Shape};
 use crate::protocols::Message;
 
 /// Detector id.
@@ -80,8 +80,14 @@ impl DarkContact {
         if a.is_unspecified() || a.is_multicast() {
             return;
         }
-        self.networks.entry(network(a), Default::default).add(a.0 as u64 ^ (a.0 >> 64) as u64);
-        *self.alive.entry(a, || ts) = ts;
+        // Who lives already is counted in its network.
+        match self.alive.touch(&a) {
+            Some(last) => *last = ts,
+            None => {
+                self.networks.entry(network(a), Default::default).add(a.0 as u64 ^ (a.0 >> 64) as u64);
+                self.alive.insert(a, ts);
+            }
+        }
         if !self.asked.is_empty() {
             self.asked.remove(&a);
         }
@@ -144,6 +150,9 @@ fn network(a: Addr) -> u128 {
 impl Detector for DarkContact {
     fn id(&self) -> &'static str {
         ID
+    }
+    fn interest(&self) -> Interest {
+        Interest::CONTACT | Interest::LINK | Interest::FLOW
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         match &event.kind {

@@ -4,7 +4,7 @@
 use super::outbound::{Concern, Outbound, began, concern};
 use super::{Detector, Finding, Scene, Signature, SignatureError};
 use crate::base::{Outcome, Service, Severity};
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, Interest};
 
 /// Detector id.
 pub const ID: &str = "egress-attempt";
@@ -50,6 +50,9 @@ impl Detector for EgressAttempt {
     fn id(&self) -> &'static str {
         ID
     }
+    fn interest(&self) -> Interest {
+        Interest::CONTACT | Interest::CONTACTS
+    }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         match &event.kind {
             EventKind::Contact(c) if c.outcome < Outcome::Answered && scene.site.is_internet(c.flow.tuple.resp) && began(c) => {
@@ -89,10 +92,7 @@ mod tests {
         let f = flow(at(0.0), "10.10.10.12", "198.51.100.10", 443);
         let refused = Contact { flow: f, outcome: Outcome::Refused, shape: Shape::Syn, icmp: Some((3, 13, a("10.10.10.1"))), tries: 1 };
         let udp = flow_of(at(1.0), "10.10.10.12", "198.51.100.10", 123, proto::UDP);
-        s.play(vec![
-            Event { ts: at(0.1), packet: 4, kind: EventKind::Contact(Box::new(refused)) },
-            contact(at(6.0), udp, Outcome::Attempted, Shape::Udp),
-        ]);
+        s.play(vec![Event { ts: at(0.1), packet: 4, kind: EventKind::Contact(refused) }, contact(at(6.0), udp, Outcome::Attempted, Shape::Udp)]);
         let f = s.findings();
         assert_eq!((f.len(), f[0].severity, f[0].outcome, f[0].count), (1, Severity::Medium, Outcome::Refused, 1));
         assert_eq!((&f[0].evidence["refused_by"][0], &f[0].evidence["contacts"]), (&"10.10.10.1".into(), &2.into()));

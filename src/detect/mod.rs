@@ -30,7 +30,7 @@ pub use signature::Signatures;
 
 use crate::assets::Assets;
 use crate::base::{Addr, Outcome, Service, Timestamp};
-use crate::event::Event;
+use crate::event::{Event, Interest};
 use crate::site::Site;
 pub use signature::{Signature, SignatureError};
 
@@ -53,6 +53,10 @@ pub trait Detector: Send {
     fn blocked(&self, site: &Site) -> Option<(&'static str, &'static str)> {
         let _ = site;
         None
+    }
+    /// The events it wants to see; all of them unless it says so.
+    fn interest(&self) -> Interest {
+        Interest::ALL
     }
     /// One event.
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>);

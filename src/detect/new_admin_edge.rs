@@ -7,7 +7,7 @@ use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp};
 use crate::bounded::BoundedMap;
-use crate::event::Event;
+use crate::event::{Event, Interest};
 use crate::site::ZoneKind;
 
 /// Detector id.
@@ -119,6 +119,9 @@ impl NewAdminEdge {
 impl Detector for NewAdminEdge {
     fn id(&self) -> &'static str {
         ID
+    }
+    fn interest(&self) -> Interest {
+        Interest::ADMIN
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let Some((s, change)) = self.sessions.update(event) else { return };

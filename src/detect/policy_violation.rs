@@ -5,7 +5,7 @@ use super::outbound::began;
 use super::{Detector, Finding, Scene, Signature, SignatureError, Subject};
 use crate::base::{Addr, Outcome, Service, Severity, Timestamp};
 use crate::bounded::BoundedMap;
-use crate::event::{Contact, Event, EventKind};
+use crate::event::{Contact, Event, EventKind, Interest};
 use crate::site::{Action, Place, Rule, Site, ZoneKind};
 
 /// Detector id.
@@ -99,6 +99,9 @@ impl Detector for PolicyViolation {
     fn blocked(&self, site: &Site) -> Option<(&'static str, &'static str)> {
         let none = !site.policy.rules.iter().any(|r| r.action == Action::Alert);
         none.then_some(("no policy rule says alert", "action = \"alert\" の通信ポリシーが宣言されていません"))
+    }
+    fn interest(&self) -> Interest {
+        Interest::CONTACT
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let EventKind::Contact(c) = &event.kind else { return };

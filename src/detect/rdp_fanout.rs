@@ -6,7 +6,7 @@ use super::sessions::{Change, Sessions, admin_service};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene};
 use crate::base::{Addr, Outcome, Service};
-use crate::event::{Event, EventKind, Shape};
+use crate::event::{Event, EventKind, Interest, Shape};
 
 /// Detector id.
 pub const ID: &str = "rdp-fanout";
@@ -46,6 +46,9 @@ impl RdpFanout {
 impl Detector for RdpFanout {
     fn id(&self) -> &'static str {
         ID
+    }
+    fn interest(&self) -> Interest {
+        Interest::ADMIN
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         if let EventKind::Contact(c) = &event.kind

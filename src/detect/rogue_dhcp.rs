@@ -4,7 +4,7 @@
 use super::{Detector, Finding, Scene, Signature, SignatureError, Subject};
 use crate::base::{Addr, Mac, Outcome, Severity, Span, Timestamp};
 use crate::bounded::BoundedMap;
-use crate::event::{Event, EventKind, FlowInfo};
+use crate::event::{Event, EventKind, FlowInfo, Interest};
 use crate::protocols::{Message, dhcp::Dhcp};
 use crate::site::{Role, Site, ZoneId, ZoneKind};
 use std::collections::BTreeSet;
@@ -174,6 +174,9 @@ fn zone_of(site: &Site, n: Network, server: Addr) -> String {
 impl Detector for RogueDhcp {
     fn id(&self) -> &'static str {
         ID
+    }
+    fn interest(&self) -> Interest {
+        Interest::DHCP
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         if let EventKind::Message { flow, from_orig, message: Message::Dhcp(d) } = &event.kind

@@ -8,7 +8,7 @@ use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, FiveTuple, Outcome, Service, Severity, Span, Timestamp};
 use crate::bounded::BoundedMap;
-use crate::event::Event;
+use crate::event::{Event, Interest};
 use crate::site::ZoneKind;
 
 /// Detector id.
@@ -201,6 +201,9 @@ impl SpreadPath {
 impl Detector for SpreadPath {
     fn id(&self) -> &'static str {
         ID
+    }
+    fn interest(&self) -> Interest {
+        Interest::ADMIN
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let Some((s, _)) = self.sessions.update(event) else { return };

@@ -52,12 +52,12 @@ pub fn flow_of(ts: Timestamp, orig: &str, resp: &str, port: u16, p: u8) -> FlowI
 
 /// The outcome of a flow's opening.
 pub fn contact(ts: Timestamp, flow: FlowInfo, outcome: Outcome, shape: Shape) -> Event {
-    Event { ts, packet: flow.first_packet, kind: EventKind::Contact(Box::new(Contact { flow, outcome, shape, icmp: None, tries: 1 })) }
+    Event { ts, packet: flow.first_packet, kind: EventKind::Contact(Contact { flow, outcome, shape, icmp: None, tries: 1 }) }
 }
 
 /// A message on a flow.
 pub fn message(ts: Timestamp, flow: FlowInfo, from_orig: bool, message: Message) -> Event {
-    Event { ts, packet: flow.first_packet + 3, kind: EventKind::Message { flow: Box::new(flow), from_orig, message } }
+    Event { ts, packet: flow.first_packet + 3, kind: EventKind::Message { flow, from_orig, message } }
 }
 
 /// A record of a flow with payload in both directions.
@@ -82,12 +82,12 @@ pub fn record(flow: FlowInfo, last_ts: Timestamp, payload: [u64; 2]) -> FlowReco
 
 /// The end of a flow.
 pub fn ended(record: FlowRecord) -> Event {
-    Event { ts: record.last_ts, packet: record.last_packet, kind: EventKind::Flow(Box::new(record)) }
+    Event { ts: record.last_ts, packet: record.last_packet, kind: EventKind::Flow(record) }
 }
 
 /// A remote-administration flow has carried 16 KiB.
 pub fn grown(record: FlowRecord) -> Event {
-    Event { ts: record.last_ts, packet: record.last_packet, kind: EventKind::FlowGrown(Box::new(record)) }
+    Event { ts: record.last_ts, packet: record.last_packet, kind: EventKind::FlowGrown(record) }
 }
 
 /// An ARP request or reply.

@@ -69,7 +69,7 @@ pub fn arp_to(ts: Timestamp, m: &str, sender: &str, to: &str, target: &str) -> E
 fn dhcp(ts: Timestamp, frame: &str, d: Dhcp) -> Event {
     let from_orig = d.op == 1;
     let flow = FlowInfo { mac: [mac(frame), mac(frame)], vlan: [Vlans([10, 0]); 2], service: Service::Dhcp, ..FlowInfo::default() };
-    Event { ts, packet: 8, kind: EventKind::Message { flow: Box::new(flow), from_orig, message: Message::Dhcp(Box::new(d)) } }
+    Event { ts, packet: 8, kind: EventKind::Message { flow, from_orig, message: Message::Dhcp(Box::new(d)) } }
 }
 
 /// A DHCP request.

@@ -5,10 +5,12 @@ use super::{Detector, Finding, Scene, Signature, SignatureError, Subject};
 use crate::assets::{Device, DeviceId, Status};
 use crate::base::{Addr, Mac, Outcome, Severity, Span, Timestamp, mix64};
 use crate::bounded::BoundedMap;
-use crate::event::{Event, EventKind, Sighting};
+use crate::event::{Event, EventKind, Interest, Sighting};
 use crate::protocols::Message;
 use crate::site::{Site, ZoneId, ZoneKind};
+use foldhash::fast::FixedState;
 use std::collections::BTreeSet;
+use std::hash::BuildHasher;
 
 /// Detector id.
 pub const ID: &str = "unknown-device";
@@ -117,7 +119,7 @@ impl UnknownDevice {
         }
         let lines = self.lines.get_or_insert_with(|| read(scene.site));
         let Some(severity) = judge(d, lines, scene.site) else {
-            self.settled.insert(d.id.clone(), looks);
+            self.settled.insert(d.id, looks);
             return;
         };
         if self.waits(d, scene.now) {
@@ -137,13 +139,13 @@ impl UnknownDevice {
                 let macs: Vec<Mac> = old.macs.iter().copied().chain(d.mac.filter(|m| !old.macs.contains(m))).take(MACS).collect();
                 let said = Said { macs, first_ts: old.first_ts, severity: old.severity.max(severity), ..said };
                 if old == said {
-                    self.settled.insert(d.id.clone(), looks);
+                    self.settled.insert(d.id, looks);
                     return;
                 }
                 said
             }
             None if self.too_many(d, severity, event, scene.now) => {
-                self.settled.insert(d.id.clone(), held_back);
+                self.settled.insert(d.id, held_back);
                 return;
             }
             None => said,
@@ -162,7 +164,7 @@ impl UnknownDevice {
             () if d.randomised && d.names.is_empty() => self.tuning.random_patience,
             () => Span(0),
         };
-        let wait = now.since(d.first_seen) < patience && !self.said.contains(&d.id.0);
+        let wait = now.since(d.first_seen) < patience && !self.said.contains(&d.id.to_string());
         if !wait {
             self.waiting.remove(&mac);
         } else if !self.waiting.contains(&mac) {
@@ -174,15 +176,16 @@ impl UnknownDevice {
     /// One story per device: its id; that of its address, if it was reported as a host behind a gateway before; that of another randomised MAC
     /// with the same telling name.
     fn story(&mut self, d: &Device) -> String {
-        if self.said.contains(&d.id.0) {
-            return d.id.0.clone();
+        let id = d.id.to_string();
+        if self.said.contains(&id) {
+            return id;
         }
         if let Some(s) = d.addrs.iter().map(|a| format!("ip-{a}")).find(|s| self.said.contains(s)) {
             return s;
         }
         let telling = |n: &&String| n.len() >= 6 && n.contains(|c: char| c == '-' || c == '_' || c.is_ascii_digit());
-        let Some(name) = d.names.iter().find(telling).filter(|_| d.randomised).map(|n| n.to_lowercase()) else { return d.id.0.clone() };
-        self.by_name.entry(name, || d.id.0.clone()).clone()
+        let Some(name) = d.names.iter().find(telling).filter(|_| d.randomised).map(|n| n.to_lowercase()) else { return id };
+        self.by_name.entry(name, || id).clone()
     }
 
     /// Whoever joins before our eyes is not lost in the crowd that was there all the time: those are counted apart.
@@ -195,7 +198,7 @@ impl UnknownDevice {
         *count = count.saturating_add(1);
         let too_many = *count > self.tuning.per_minute;
         if too_many {
-            self.left.insert(d.id.clone(), ());
+            self.left.insert(d.id, ());
             self.example = Some((subject(d), severity));
         }
         too_many
@@ -270,11 +273,7 @@ fn subject(d: &Device) -> Subject {
 
 /// Everything about a device that [`UnknownDevice::look`] goes by, in one number.
 fn looks(d: &Device) -> u64 {
-    let mut h = mix64(d.names.len() as u64 | u64::from(d.gateway) << 32 | (d.status as u64) << 40 | (d.role as u64) << 48);
-    for b in d.zone.bytes().chain(d.names.iter().flat_map(|n| n.bytes())) {
-        h = h.rotate_left(5) ^ u64::from(b);
-    }
-    d.addrs.iter().fold(h, |h, a| mix64(h ^ a.0 as u64 ^ (a.0 >> 64) as u64))
+    FixedState::with_seed(0).hash_one((d.gateway, d.status, d.role, &d.zone, &d.names, &d.addrs))
 }
 
 fn finding(d: &Device, story: &str, said: &Said, event: Option<&Event>, scene: &Scene<'_>) -> Finding {
@@ -310,6 +309,9 @@ fn is_switch_chatter(s: &Sighting) -> bool {
 impl Detector for UnknownDevice {
     fn id(&self) -> &'static str {
         ID
+    }
+    fn interest(&self) -> Interest {
+        Interest::SIGHTING | Interest::LINK | Interest::DHCP | Interest::NAME | Interest::ADMIN | Interest::OTHER
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let assets = scene.assets;

@@ -7,7 +7,7 @@ use crate::assets::Assets;
 use crate::base::{Addr, FiveTuple, Outcome, Timestamp};
 use crate::bounded::BoundedMap;
 use crate::detect::{DETECTORS, Detector, Finding, Scene, Signatures};
-use crate::event::{Coverage, Event, EventKind};
+use crate::event::{Coverage, Event, EventKind, Interest};
 use crate::incident::Book;
 use crate::output::{Run, Sink, SinkError};
 use crate::site::Site;
@@ -27,7 +27,7 @@ pub struct Blocked {
 }
 
 /// The detectors that run on a site, and those that cannot.
-type Enlisted = (Vec<Box<dyn Detector>>, Vec<Blocked>);
+type Enlisted = (Vec<(Interest, Box<dyn Detector>)>, Vec<Blocked>);
 
 fn enlist(site: &Site, signatures: &Signatures) -> Result<Enlisted, EngineError> {
     let (mut detectors, mut blocked): Enlisted = Default::default();
@@ -35,7 +35,7 @@ fn enlist(site: &Site, signatures: &Signatures) -> Result<Enlisted, EngineError>
         let d = make(signatures.require(id)?)?;
         match d.blocked(site) {
             Some((en, ja)) => blocked.push(Blocked { detector: id, en, ja }),
-            None => detectors.push(d),
+            None => detectors.push((d.interest(), d)),
         }
     }
     Ok((detectors, blocked))
@@ -53,7 +53,7 @@ const ERRORS: usize = 16_384;
 pub(super) struct Analyst {
     pub(super) options: Options,
     pub(super) assets: Assets,
-    detectors: Vec<Box<dyn Detector>>,
+    detectors: Vec<(Interest, Box<dyn Detector>)>,
     pub(super) blocked: Vec<Blocked>,
     pub(super) book: Book,
     sinks: Vec<Box<dyn Sink>>,
@@ -65,8 +65,8 @@ pub(super) struct Analyst {
     pub(super) weirds: Weirds,
     pub(super) latency: Latency,
     findings: Vec<Finding>,
-    events: Vec<Option<Event>>,
-    order: Vec<(Timestamp, u8, u32)>,
+    /// Keys of a tick's events: time, shard, place in the shard's list. One number each, so that sorting them is cheap.
+    order: Vec<u128>,
     pub(super) load: (usize, usize, usize, usize),
 }
 
@@ -88,7 +88,6 @@ impl Analyst {
             weirds: Weirds::new(),
             latency: Latency::new(),
             findings: Vec::new(),
-            events: Vec::new(),
             order: Vec::new(),
             load: (0, 0, 0, 0),
         })
@@ -101,41 +100,41 @@ impl Analyst {
         let mut sum = first.coverage.is_some().then(Coverage::default);
         let (windows, ended) = (first.windows, first.last.is_some());
         self.flows = handovers.iter().map(|h| h.flows).sum();
-        let (mut order, mut events) = (std::mem::take(&mut self.order), std::mem::take(&mut self.events));
+        let mut order = std::mem::take(&mut self.order);
+        let mut lists: Vec<Vec<Event>> = Vec::new();
         for h in handovers {
             if let (Some(sum), Some(c)) = (sum.as_mut(), &h.coverage) {
                 sum.add(c);
             }
             for (shard, mine) in h.events {
-                for e in mine {
-                    order.push((e.ts, shard, events.len() as u32));
-                    events.push(Some(e));
-                }
+                // A shard's list may be any of the lists, its place in the order is the shard's; the events of one shard come in order.
+                let list = lists.len() as u128;
+                order.extend(mine.iter().enumerate().map(|(n, e)| u128::from(e.ts.0) << 64 | u128::from(shard) << 56 | list << 40 | n as u128));
+                lists.push(mine);
             }
             if let Some(last) = h.last {
                 self.leave(last);
             }
         }
-        // The events of one shard come in order, so their numbers keep it.
         order.sort_unstable();
         if let Some(mut sum) = sum {
             (sum.packets, sum.bytes, sum.filtered) = (seen.frames, seen.bytes, seen.filtered);
             (sum.snapped, sum.undecoded) = (seen.snapped, seen.undecoded);
             self.coverage = sum;
         }
-        for (_, _, at) in order.drain(..) {
-            if let Some(event) = events.get_mut(at as usize).and_then(Option::take) {
+        for key in order.drain(..) {
+            let (list, n) = ((key >> 40) as usize & 0xffff, key as usize & ((1 << 40) - 1));
+            if let Some(event) = lists.get_mut(list).and_then(|l| l.get_mut(n)) {
                 self.event(event, read_at);
             }
         }
-        events.clear();
-        (self.order, self.events) = (order, events);
+        self.order = order;
         if windows {
             self.second(now, read_at);
         }
         if ended {
             let scene = Scene { site: &self.options.site, assets: &self.assets, now };
-            for d in &mut self.detectors {
+            for (_, d) in &mut self.detectors {
                 d.end(&scene, &mut self.findings);
             }
             self.admit(read_at);
@@ -148,16 +147,18 @@ impl Analyst {
         let l = last.load;
         self.load = (self.load.0 + l.0, self.load.1 + l.1, self.load.2 + l.2, self.load.3 + l.3);
     }
-    fn event(&mut self, mut event: Event, read_at: Instant) {
+    fn event(&mut self, event: &mut Event, read_at: Instant) {
         self.first_ts.get_or_insert(event.ts);
         self.last_ts = Some(event.ts);
-        self.amend(&mut event);
-        self.assets.update(&event);
+        self.amend(event);
+        let event = &*event;
+        self.assets.update(event);
         let scene = Scene { site: &self.options.site, assets: &self.assets, now: event.ts };
-        for d in &mut self.detectors {
-            d.event(&event, &scene, &mut self.findings);
+        let kinds = if self.options.every_event { Interest::ALL } else { Interest::of(event) };
+        for (_, d) in self.detectors.iter_mut().filter(|(interest, _)| interest.meets(kinds)) {
+            d.event(event, &scene, &mut self.findings);
         }
-        self.each_sink(|s, run| s.event(&event, run));
+        self.each_sink(|s, run| s.event(event, run));
         self.admit(read_at);
     }
     /// An ICMP error amends the outcome of the contact it quotes, whichever side of the tick it came on.
@@ -177,7 +178,7 @@ impl Analyst {
     fn second(&mut self, now: Timestamp, read_at: Instant) {
         let event = Event { ts: now, packet: 0, kind: EventKind::Coverage(Box::new(self.coverage)) };
         let scene = Scene { site: &self.options.site, assets: &self.assets, now };
-        for d in &mut self.detectors {
+        for (_, d) in &mut self.detectors {
             d.event(&event, &scene, &mut self.findings);
             d.tick(&scene, &mut self.findings);
         }
@@ -244,7 +245,7 @@ impl Analyst {
     }
     /// Entries held and evicted by the analyst's tables.
     pub(super) fn held(&self) -> Vec<(String, usize, u64)> {
-        let detectors = self.detectors.iter().map(|d| {
+        let detectors = self.detectors.iter().map(|(_, d)| {
             let (n, evicted) = d.held();
             (d.id().to_owned(), n, evicted)
         });

@@ -70,8 +70,8 @@ impl Feeder {
                 self.seen.filtered += 1;
             } else {
                 let at = batch.packets.len() as u32;
-                let seen = with_decoder(self.seen, &self.decoder);
-                self.ticker.advance(f.ts, |t| batch.ticks.push((at, t, seen)));
+                let (seen, decoder) = (self.seen, &self.decoder);
+                self.ticker.advance(f.ts, |t| batch.ticks.push((at, t, with_decoder(seen, decoder))));
                 self.decoder.decode(buf, f, &mut batch.packets);
                 self.first_ts.get_or_insert(f.ts);
                 self.last_ts = Some(f.ts);

@@ -1,7 +1,7 @@
 //! Which contacts of a tick are told one by one, and the summaries of the rest. The analyst's load grows with hosts, never with packets;
 //! nothing is lost from the counts.
 
-use crate::base::{Addr, Outcome, mix64};
+use crate::base::{Addr, Outcome};
 use crate::bounded::DistinctCounter;
 use crate::event::{Contacts, EventKind};
 use crate::flow::Flow;
@@ -110,7 +110,7 @@ impl Listing {
         for (_, mut s) in std::mem::take(&mut self.summaries) {
             s.contacts.responders = s.responders.count();
             s.contacts.ports = s.ports.count();
-            out(EventKind::Contacts(Box::new(s.contacts)));
+            out(EventKind::Contacts(s.contacts));
         }
     }
 }
@@ -118,16 +118,19 @@ impl Listing {
 /// Link-layer events and sightings told in a tick of a shard: a ring of what was told lately, and a cap.
 #[derive(Debug)]
 pub(super) struct Lately {
-    told: Vec<(u64, u64)>,
+    /// By place: the rest of a key, and the period in which it was told.
+    told: Vec<(u32, u32)>,
     in_tick: u32,
 }
 
+/// Places of the ring of what was told lately.
+const TOLD: usize = 1024;
 /// Most link events (sightings, ARP, neighbour discovery, ICMP errors) a shard tells in one tick.
 const LINK_PER_TICK: u32 = 64;
 
 impl Default for Lately {
     fn default() -> Self {
-        Lately { told: vec![(0, 0); 1024], in_tick: 0 }
+        Lately { told: vec![(0, 0); TOLD], in_tick: 0 }
     }
 }
 
@@ -143,19 +146,25 @@ pub(super) enum Tell {
 }
 
 impl Lately {
+    /// Touches what [`Lately::admit`] will want. The number means nothing.
+    #[inline]
+    pub(super) fn warm(&self, key: u64) -> u64 {
+        self.told.get((key >> 32) as usize % TOLD).map_or(0, |slot| u64::from(slot.0))
+    }
     /// Tell this thing unless it was told in the same `period` of time.
     #[inline]
-    pub(super) fn admit(&mut self, key: u64, period: u64) -> Tell {
-        let n = self.told.len();
-        let Some(slot) = self.told.get_mut(mix64(key) as usize % n) else { return Tell::Full };
-        if *slot == (key, period) {
+    pub(super) fn admit(&mut self, key: u64, period: u32) -> Tell {
+        // The key is mixed already.
+        let rest = key as u32;
+        let Some(slot) = self.told.get_mut((key >> 32) as usize % TOLD) else { return Tell::Full };
+        if *slot == (rest, period) {
             return Tell::Known;
         }
         if self.in_tick >= LINK_PER_TICK {
             return Tell::Full;
         }
         self.in_tick += 1;
-        *slot = (key, period);
+        *slot = (rest, period);
         Tell::Now
     }
     /// Tell a thing that is news each time, within the cap.
@@ -180,7 +189,7 @@ mod tests {
         let (mut listed, mut told) = (0u64, Vec::new());
         for i in 0..10_000u32 {
             let (key, a_first) = FlowKey::new(Addr::v4(0x0a00_0000 + i * 300), Addr::v4(0xc0a8_0001), 1000, 80, 6);
-            let mut f = Flow { key, packets: [1, 0], bytes: [40, 0], ..Flow::default() };
+            let mut f = Flow { packets: [1, 0], bytes: [40, 0], ..Flow::of(key) };
             f.set(crate::flow::bit::A_IS_ORIG, a_first);
             if l.admit(f.tuple().orig) {
                 listed += 1;

@@ -50,6 +50,9 @@ pub struct Options {
     pub lang: Lang,
     /// Most live flows.
     pub max_flows: usize,
+    /// Shows every event to every detector, wanted or not: for the test that what they say they want is all they need.
+    #[doc(hidden)]
+    pub every_event: bool,
 }
 
 impl Options {
@@ -59,7 +62,7 @@ impl Options {
     /// One worker, default caps.
     pub fn new(site: Arc<Site>, signatures: Arc<Signatures>) -> Options {
         let lang = site.lang;
-        Options { workers: 1, site, signatures, geo: Arc::new(Geo::embedded()), lang, max_flows: Self::MAX_FLOWS }
+        Options { workers: 1, site, signatures, geo: Arc::new(Geo::embedded()), lang, max_flows: Self::MAX_FLOWS, every_event: false }
     }
     fn hash(&self) -> KeyedHash {
         KeyedHash::new(OFFLINE_KEY)

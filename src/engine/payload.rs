@@ -53,7 +53,7 @@ fn probe<'a>(flow: &Flow, payload: &'a [u8], from: usize, ts: Timestamp) -> Prob
 
 /// Asks all protocols of the transport; `Some(n)` is certain, `Err(())` means none can be it.
 fn recognise(flow: &Flow, p: &Probe<'_>) -> Result<Option<usize>, ()> {
-    let stream = flow.key.proto == proto::TCP;
+    let stream = flow.proto == proto::TCP;
     let mut open = false;
     for (n, protocol) in PROTOCOLS.iter().enumerate() {
         if matches!(protocol.reader, Reader::Stream(_)) != stream {
@@ -69,10 +69,16 @@ fn recognise(flow: &Flow, p: &Probe<'_>) -> Result<Option<usize>, ()> {
 }
 
 impl Readers {
+    /// Touches the reader of a flow. The number means nothing.
+    #[inline]
+    pub(super) fn warm(&self, reader: u32) -> u64 {
+        let at = reader.wrapping_sub(1) as usize;
+        self.streams.get(at).and_then(Option::as_ref).map_or(0, |s| s.held as u64)
+    }
     /// Does this flow still want its payload (or, with a stream, its acknowledgements)?
     #[inline]
     pub(super) fn wants(flow: &Flow, p: &Packet) -> bool {
-        if flow.key.proto == proto::TCP {
+        if flow.proto == proto::TCP {
             !flow.has(bit::DEAF) && (p.payload_len > 0 || flow.reader != 0)
         } else {
             !flow.has(bit::DEAF) && p.payload_len > 0
@@ -80,7 +86,7 @@ impl Readers {
     }
     /// Reads one packet of a flow that wants it.
     pub(super) fn read(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8], found: &mut Found<'_>) {
-        match flow.key.proto {
+        match flow.proto {
             proto::TCP => self.segment(flow, from, p, payload, found),
             proto::UDP => Self::datagram(flow, from, p, payload, found),
             _ => flow.bits |= bit::DEAF,

@@ -3,10 +3,10 @@
 
 use super::listing::{Lately, Listing, Tell};
 use super::payload::{Found, Readers};
-use crate::base::{Addr, FiveTuple, Mac, Outcome, Timestamp, mix64, proto};
+use crate::base::{Addr, FiveTuple, Mac, Outcome, Timestamp, fold, mix64, proto};
 use crate::bounded::TimerWheel;
 use crate::event::{Contact, Coverage, Event, EventKind, FlowInfo, FlowRecord, Sighting};
-use crate::flow::{Copies, Copy, Flow, FlowTable, bit};
+use crate::flow::{Copies, Copy, Flow, FlowTable, Mark, bit};
 use crate::protocols::{Message, arp, nd};
 use crate::wire::{Kind, Packet, Weird, flag, icmp_ports, tcp};
 use std::collections::BTreeMap;
@@ -18,6 +18,9 @@ const GROWN: u64 = 16 * 1024;
 const LOOK: u64 = 30;
 /// Different weird names of protocols kept per shard.
 const WEIRDS: usize = 256;
+
+/// Makes two numbers of a sighting into one; the addresses of a site's own network are no attacker's choice that pays.
+const SIGHTING: (u64, u64) = (0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db);
 
 /// Odd input by (layer, name): how often, and the first.
 pub(super) type Weirds = BTreeMap<(&'static str, &'static str), (Weird, u64)>;
@@ -66,19 +69,25 @@ impl Shard {
             weirds: Weirds::new(),
         }
     }
-    /// Touches the state that a packet of this shard will want.
+    /// What can be known of a packet before its turn. Touches the state that it will want: independent loads overlap, dependent ones do not.
     #[inline]
-    pub(super) fn warm(&self, p: &Packet) -> u64 {
-        self.table.warm(p.hash)
+    pub(super) fn ahead(&self, p: &Packet, buf: &[u8]) -> Ahead {
+        let macs = macs(p, buf);
+        let mark = Mark::of(p, macs, ends(p, buf));
+        let from = macs.map_or(Mac::ZERO, |[_, _, _, _, _, _, g, h, i, j, k, l]| Mac([*g, *h, *i, *j, *k, *l]));
+        let (flow, reader) = self.table.warm(p.hash);
+        let touched = self.copies.warm(mark) ^ self.lately.warm(sighting(p, from).0) ^ flow ^ self.readers.warm(reader);
+        Ahead { mark, touched }
     }
     /// One packet of this shard. `buf` is its block's buffer.
-    pub(super) fn packet(&mut self, p: &Packet, buf: &[u8]) {
-        let macs = if p.has(flag::MAC) { buf.get(p.l2 as usize..).unwrap_or(&[]) } else { &[] };
+    pub(super) fn packet(&mut self, p: &Packet, buf: &[u8], ahead: Ahead) {
+        let macs = macs(p, buf);
         let copy = match p.kind {
-            Kind::Tcp | Kind::Udp | Kind::Icmp4 | Kind::Icmp6 | Kind::Sctp | Kind::Ip => self.copies.judge(p, macs, ends(p, buf)),
+            Kind::Tcp | Kind::Udp | Kind::Icmp4 | Kind::Icmp6 | Kind::Sctp | Kind::Ip => self.copies.judge(p, ahead.mark),
             _ => Copy::First,
         };
-        let (to, from) = (Mac::read(macs).unwrap_or_default(), macs.get(6..).and_then(Mac::read).unwrap_or_default());
+        let (to, from) = macs
+            .map_or((Mac::ZERO, Mac::ZERO), |[a, b, c, d, e, f, g, h, i, j, k, l]| (Mac([*a, *b, *c, *d, *e, *f]), Mac([*g, *h, *i, *j, *k, *l])));
         if from.is_device() {
             self.sight(p, from, to, copy == Copy::Routed);
         }
@@ -110,12 +119,8 @@ impl Shard {
     }
     /// Tells that a device was seen: once a minute per (MAC, VLAN, address).
     fn sight(&mut self, p: &Packet, mac: Mac, to: Mac, forwarded: bool) {
-        let has_addr =
-            !p.has(flag::OUTER_MAC) && !matches!(p.kind, Kind::Arp | Kind::Link | Kind::Other) && !p.src.is_unspecified() && p.src != Addr::NONE;
-        let addr = has_addr.then_some(p.src);
-        let key =
-            mix64(mac.to_u64() << 16 ^ u64::from(p.vlan.0[0])) ^ addr.map_or(0, |a| mix64(a.0 as u64 ^ (a.0 >> 64) as u64)) ^ u64::from(forwarded);
-        match self.lately.admit(key, p.ts.0 / 60_000_000_000 + 1) {
+        let (key, addr) = sighting(p, mac);
+        match self.lately.admit(key ^ u64::from(forwarded), (p.ts.0 / 60_000_000_000 + 1) as u32) {
             Tell::Known => {}
             Tell::Full => self.coverage.unlisted_link += 1,
             Tell::Now => {
@@ -220,7 +225,7 @@ impl Shard {
         if answered || self.listing.admit(flow.tuple().orig) {
             flow.bits |= bit::LISTED;
             let contact = Contact { flow: info(flow), outcome, shape: flow.shape, icmp: None, tries: flow.packets[0] };
-            self.emit(ts, packet, EventKind::Contact(Box::new(contact)));
+            self.emit(ts, packet, EventKind::Contact(contact));
         } else {
             self.listing.count(flow, outcome);
             self.coverage.unlisted_flows += 1;
@@ -239,17 +244,18 @@ impl Shard {
         for (from_orig, message) in found.drain(..) {
             match message {
                 Message::Weird(name, offset) => self.weird(p, layer, name, offset),
-                message => self.emit(p.ts, p.number, EventKind::Message { flow: Box::new(flow_info), from_orig, message }),
+                message => self.emit(p.ts, p.number, EventKind::Message { flow: flow_info, from_orig, message }),
             }
         }
         self.found = found;
     }
+    #[inline]
     fn grown(&mut self, at: u32, p: &Packet) {
         let Some(flow) = self.table.get_mut(at) else { return };
-        if flow.bits & (bit::GROWN | bit::TOLD) == bit::TOLD && flow.service.is_remote_admin() && flow.payload.iter().any(|b| *b >= GROWN) {
+        if flow.bits & (bit::GROWN | bit::TOLD) == bit::TOLD && flow.payload.iter().any(|b| *b >= GROWN) && flow.service.is_remote_admin() {
             flow.bits |= bit::GROWN;
             let r = record(flow, false);
-            self.emit(p.ts, p.number, EventKind::FlowGrown(Box::new(r)));
+            self.emit(p.ts, p.number, EventKind::FlowGrown(r));
         }
     }
     /// The end of a tick: expiry on whole seconds, then the summaries.
@@ -294,7 +300,7 @@ impl Shard {
             self.tell(at, outcome, now, first);
         } else if flow.has(bit::LISTED) && now.since(flow.last_ts) < crate::base::Span::mins(10) {
             let r = record(flow, false);
-            self.emit(now, r.last_packet, EventKind::FlowAlive(Box::new(r)));
+            self.emit(now, r.last_packet, EventKind::FlowAlive(r));
         }
     }
     /// Ends a flow: tells its outcome if that is still open, and its counts if it was listed or more than one packet.
@@ -310,7 +316,7 @@ impl Shard {
         self.coverage.one_way_flows += u64::from(flow.is_one_way());
         if flow.has(bit::LISTED) || flow.packets[0] + flow.packets[1] > 1 {
             let r = record(&flow, evicted);
-            self.emit(now, r.last_packet, EventKind::Flow(Box::new(r)));
+            self.emit(now, r.last_packet, EventKind::Flow(r));
         }
     }
     /// The run is over: ends all flows.
@@ -325,6 +331,30 @@ impl Shard {
         let (streams, held) = self.readers.load();
         (self.table.len(), self.table.memory(), streams, held)
     }
+}
+
+/// What [`Shard::ahead`] found out.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Ahead {
+    mark: Mark,
+    /// Keeps the loads from being left out; means nothing.
+    pub(super) touched: u64,
+}
+
+/// Destination and source MAC, where the frame has them.
+#[inline]
+fn macs<'a>(p: &Packet, buf: &'a [u8]) -> Option<&'a [u8; 12]> {
+    if p.has(flag::MAC) { buf.get(p.l2 as usize..).and_then(|b| b.first_chunk::<12>()) } else { None }
+}
+
+/// What a sighting is known by (MAC, VLAN, address), and the address that it shows.
+#[inline]
+fn sighting(p: &Packet, mac: Mac) -> (u64, Option<Addr>) {
+    let has_addr =
+        !p.has(flag::OUTER_MAC) && !matches!(p.kind, Kind::Arp | Kind::Link | Kind::Other) && !p.src.is_unspecified() && p.src != Addr::NONE;
+    let addr = has_addr.then_some(p.src);
+    let host = addr.map_or(0, |a| (a.0 as u64).rotate_left(32) ^ (a.0 >> 64) as u64 ^ 1);
+    (fold(mac.to_u64() << 16 ^ u64::from(p.vlan.0[0]) ^ SIGHTING.0, host ^ SIGHTING.1), addr)
 }
 
 /// What may best be given up when the table is full: an opening without an answer, then what is closed, then small flows; last what speaks a
@@ -407,7 +437,7 @@ fn record(f: &Flow, evicted: bool) -> FlowRecord {
     FlowRecord {
         info: info(f),
         last_ts: f.last_ts,
-        last_packet: f.first_packet + u64::from(f.last_packet),
+        last_packet: f.last_packet(),
         packets: wide(f.packets),
         bytes: f.bytes,
         payload: f.payload,

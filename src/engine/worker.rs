@@ -2,9 +2,10 @@
 
 use super::SHARDS;
 use super::batch::{Batch, Seen};
-use super::shard::{Shard, Weirds};
+use super::shard::{Ahead, Shard, Weirds};
 use crate::base::Timestamp;
 use crate::event::{Coverage, Event};
+use crate::wire::Packet;
 use std::time::Instant;
 
 /// What a worker hands over at a tick.
@@ -30,20 +31,27 @@ pub(super) struct Last {
     pub(super) load: (usize, usize, usize, usize),
 }
 
-/// Packets whose flow records are touched ahead of time: independent loads overlap, dependent ones do not.
+/// Packets that are looked at ahead of time: enough that their loads overlap, few enough that what they fetched is still there.
 const AHEAD: usize = 32;
 
 /// Shards `me, me + of, me + 2·of …`.
 pub(super) struct Worker {
     shards: Vec<Shard>,
+    /// By shard: where it stands in `shards`, or [`SHARDS`].
+    places: [u8; SHARDS],
     me: usize,
     of: usize,
 }
 
 impl Worker {
     pub(super) fn new(me: usize, of: usize, max_flows: usize) -> Worker {
-        let n = (me..SHARDS).step_by(of).count();
-        Worker { shards: (0..n).map(|_| Shard::new(max_flows / SHARDS)).collect(), me, of }
+        let mut places = [SHARDS as u8; SHARDS];
+        let mine = places.iter_mut().skip(me).step_by(of).enumerate();
+        let shards = mine.map(|(at, place)| {
+            *place = at as u8;
+            Shard::new(max_flows / SHARDS)
+        });
+        Worker { shards: shards.collect(), places, me, of }
     }
     /// Takes a batch through the state; `out` gets a handover at each tick.
     pub(super) fn run(&mut self, batch: &Batch, mut out: impl FnMut(Handover)) {
@@ -61,27 +69,39 @@ impl Worker {
         }
         self.packets(batch.packets.get(done..).unwrap_or(&[]), buf);
     }
-    fn packets(&mut self, packets: &[crate::wire::Packet], buf: &[u8]) {
-        if self.of == 1 {
-            for some in packets.chunks(AHEAD) {
-                let warm = some.iter().fold(0, |n, p| n ^ self.shards.get(p.shard as usize).map_or(0, |s| s.warm(p)));
-                std::hint::black_box(warm);
-                for p in some {
-                    if let Some(s) = self.shards.get_mut(p.shard as usize) {
-                        s.packet(p, buf);
-                    }
-                }
+    /// Takes the worker's own packets, some at a time: first looks ahead at all of them, then takes them through the state.
+    fn packets(&mut self, packets: &[Packet], buf: &[u8]) {
+        let mut some = [(0u32, Ahead::default()); AHEAD];
+        let (mut n, mut touched) = (0, 0);
+        for (i, p) in packets.iter().enumerate() {
+            let Some(shard) = self.shards.get(self.place(p)) else { continue };
+            let ahead = shard.ahead(p, buf);
+            touched ^= ahead.touched;
+            if let Some(slot) = some.get_mut(n) {
+                *slot = (i as u32, ahead);
+                n += 1;
             }
-            return;
+            if n == AHEAD {
+                self.some(packets, buf, &some);
+                n = 0;
+            }
         }
-        for p in packets {
-            let shard = p.shard as usize;
-            if shard % self.of == self.me
-                && let Some(s) = self.shards.get_mut(shard / self.of)
+        std::hint::black_box(touched);
+        self.some(packets, buf, some.get(..n).unwrap_or_default());
+    }
+    fn some(&mut self, packets: &[Packet], buf: &[u8], some: &[(u32, Ahead)]) {
+        for (i, ahead) in some {
+            if let Some(p) = packets.get(*i as usize)
+                && let Some(shard) = self.places.get(p.shard as usize).and_then(|at| self.shards.get_mut(usize::from(*at)))
             {
-                s.packet(p, buf);
+                shard.packet(p, buf, *ahead);
             }
         }
+    }
+    /// Where the packet's shard stands among the worker's; beyond them all if it is another's.
+    #[inline]
+    fn place(&self, p: &Packet) -> usize {
+        self.places.get(p.shard as usize).map_or(SHARDS, |at| usize::from(*at))
     }
     fn tick(&mut self, now: Timestamp, seen: Seen, batch: &Batch) -> Handover {
         for s in &mut self.shards {

@@ -3,10 +3,13 @@
 #![forbid(unsafe_code)]
 
 use crate::base::{Addr, Confidence, FiveTuple, Mac, Outcome, Service, Span, Timestamp, proto};
+mod interest;
+
 pub use crate::flow::Shape;
 use crate::flow::{ConnState, History};
 use crate::protocols::Message;
 use crate::wire::{Tunnel, Vlans};
+pub use interest::Interest;
 
 /// One thing that happened.
 #[derive(Clone, PartialEq, Debug)]
@@ -19,8 +22,9 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// What happened.
+/// What happened. Flows stand in the event itself: an allocation would cost more than the copy.
 #[derive(Clone, PartialEq, Debug)]
+#[allow(clippy::large_enum_variant)]
 pub enum EventKind {
     /// A MAC was seen sending. Repeated at most once a minute per (MAC, VLAN, address) and shard. Routed copies count too.
     Sighting(Sighting),
@@ -34,9 +38,9 @@ pub enum EventKind {
         message: Message,
     },
     /// The outcome of a flow's opening is known: exactly one per flow that is listed (floods: see [`Contacts`]).
-    Contact(Box<Contact>),
+    Contact(Contact),
     /// Contacts of one source (or prefix of sources) beyond those that were listed one by one in this tick.
-    Contacts(Box<Contacts>),
+    Contacts(Contacts),
     /// An ICMP error that quotes a packet of another flow (RFC 792, RFC 4443): amends the outcome of that flow's opening.
     IcmpError {
         /// The flow quoted; originator = sender of the quoted packet.
@@ -51,19 +55,19 @@ pub enum EventKind {
     /// A protocol message on a flow.
     Message {
         /// The flow.
-        flow: Box<FlowInfo>,
+        flow: FlowInfo,
         /// Who sent it: true for the originator.
         from_orig: bool,
         /// What it says.
         message: Message,
     },
     /// A flow ended (or was evicted), with all its counts. Single unanswered packets are summarised instead.
-    Flow(Box<FlowRecord>),
+    Flow(FlowRecord),
     /// A long flow is still alive: sent every ten minutes of its life.
-    FlowAlive(Box<FlowRecord>),
+    FlowAlive(FlowRecord),
     /// Bytes of a flow's payload so far, from a quiet or a busy flow: sent when a remote-administration flow has carried 16 KiB in one direction,
     /// so that a session is known as such while it lasts.
-    FlowGrown(Box<FlowRecord>),
+    FlowGrown(FlowRecord),
     /// The coverage of the tick that ends: what was not seen or not parsed.
     Coverage(Box<Coverage>),
 }

@@ -9,7 +9,7 @@ mod state;
 mod table;
 
 pub use community_id::{CommunityId, community_id};
-pub use copies::{Copies, Copy};
+pub use copies::{Copies, Copy, Mark};
 pub use record::{Flow, Turn, bit};
 pub use reorder::{Piece, Reorder};
 pub use state::{ConnState, History, Shape};

@@ -1,7 +1,8 @@
 //! One flow: 192 bytes, three cache lines, for IPv4 and IPv6 alike.
 
+use super::state::Letter;
 use super::{ConnState, History, Shape};
-use crate::base::{Confidence, FiveTuple, FlowKey, Mac, Outcome, Service, Span, Timestamp, proto};
+use crate::base::{Addr, Confidence, FiveTuple, FlowKey, Mac, Outcome, Service, Span, Timestamp, proto};
 use crate::wire::{Packet, Tunnel, Vlans, flag, tcp};
 
 /// Bits of [`Flow::bits`].
@@ -41,19 +42,31 @@ pub mod bit {
 }
 
 /// The state of one flow. Index 0 is the originator, 1 the responder.
+///
+/// Three cache lines: what every packet needs, what it counts, and what is written at the first packets only.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(64))]
 pub struct Flow {
-    /// Both ends.
-    pub key: FlowKey,
-    /// Last packet's time.
-    pub last_ts: Timestamp,
-    /// Bits of [`bit`].
-    pub bits: u16,
+    /// The lower end's address.
+    a: Addr,
+    /// The higher end's address.
+    b: Addr,
+    a_port: u16,
+    b_port: u16,
+    /// IP protocol number.
+    pub proto: u8,
     /// What it speaks.
     pub service: Service,
     /// Payloads looked at for recognition.
     pub probes: u8,
+    /// Bits of [`bit`].
+    pub bits: u16,
+    /// Letters that stand in the history already: [`History`]'s bits.
+    seen: u16,
+    /// Last packet's number, its lower half.
+    last_number: u32,
+    /// Last packet's time.
+    pub last_ts: Timestamp,
     /// Place of its payload reader, plus one; 0 = none.
     pub reader: u32,
 
@@ -74,8 +87,6 @@ pub struct Flow {
     pub first_ts: Timestamp,
     /// First packet's number; also the flow's unique id: a packet begins at most one flow.
     pub first_packet: u64,
-    /// Last packet's number, as distance from the first.
-    pub last_packet: u32,
     /// TCP: gaps.
     pub gaps: [u16; 2],
     /// VLAN tags of each direction's first packet.
@@ -111,11 +122,40 @@ impl Flow {
     /// A flow that begins with this packet. `known` says whether an end is known to offer the service on its port (`a` end, `b` end).
     pub fn begin(key: FlowKey, src_is_a: bool, p: &Packet, known: (bool, bool)) -> Flow {
         let (src_is_orig, confidence) = Self::originator(p, if src_is_a { known } else { (known.1, known.0) });
-        let mut f = Flow { key, last_ts: p.ts, first_ts: p.ts, first_packet: p.number, tunnel: p.tunnel, ttl: p.ttl, confidence, ..Flow::default() };
+        let mut f = Flow::of(key);
+        (f.first_ts, f.first_packet, f.tunnel, f.ttl, f.confidence) = (p.ts, p.number, p.tunnel, p.ttl, confidence);
+        (f.last_ts, f.last_number) = (p.ts, p.number as u32);
         f.set(bit::A_IS_ORIG, src_is_orig == src_is_a);
         f.shape = Self::shape_of(p);
-        f.service = Service::of_port(key.proto, f.tuple().resp_port);
+        f.service = Service::of_port(f.proto, f.tuple().resp_port);
         f
+    }
+    /// A flow with nothing but its key.
+    pub fn of(key: FlowKey) -> Flow {
+        Flow { a: key.a, b: key.b, a_port: key.a_port, b_port: key.b_port, proto: key.proto, ..Flow::default() }
+    }
+    /// Both ends.
+    #[inline]
+    pub fn key(&self) -> FlowKey {
+        FlowKey { a: self.a, b: self.b, a_port: self.a_port, b_port: self.b_port, proto: self.proto }
+    }
+    /// Is this its key?
+    #[inline]
+    pub fn is(&self, key: &FlowKey) -> bool {
+        self.a == key.a && self.b == key.b && (self.a_port, self.b_port, self.proto) == (key.a_port, key.b_port, key.proto)
+    }
+    /// Last packet's number. A flow of more than 2^32 packets of the run is told as if it had ended earlier.
+    pub fn last_packet(&self) -> u64 {
+        self.first_packet + u64::from(self.last_number.wrapping_sub(self.first_packet as u32))
+    }
+    /// Adds a letter to the history, unless it stands there.
+    #[inline]
+    fn note(&mut self, letter: Letter, side: usize) {
+        let bit = 1 << (letter as u16 * 2 + side as u16);
+        if self.seen & bit == 0 {
+            self.seen |= bit;
+            self.history.add(letter.text(side));
+        }
     }
     /// Is the sender the originator, and why? `known` = (source offers the service on its port, destination does).
     fn originator(p: &Packet, known: (bool, bool)) -> (bool, Confidence) {
@@ -174,8 +214,7 @@ impl Flow {
     }
     /// Originator and responder.
     pub fn tuple(&self) -> FiveTuple {
-        let k = &self.key;
-        let t = FiveTuple { orig: k.a, resp: k.b, orig_port: k.a_port, resp_port: k.b_port, proto: k.proto };
+        let t = FiveTuple { orig: self.a, resp: self.b, orig_port: self.a_port, resp_port: self.b_port, proto: self.proto };
         if self.has(bit::A_IS_ORIG) { t } else { t.flipped() }
     }
     /// Whose packet is it: 0 originator, 1 responder.
@@ -188,7 +227,7 @@ impl Flow {
     pub fn update(&mut self, src_is_a: bool, p: &Packet, mac: Mac) -> Turn {
         let side = self.side(src_is_a);
         self.last_ts = p.ts;
-        self.last_packet = u32::try_from(p.number.saturating_sub(self.first_packet)).unwrap_or(u32::MAX);
+        self.last_number = p.number as u32;
         let first = at(&self.packets, side) == 0;
         if first {
             put(&mut self.vlan, side, p.vlan);
@@ -201,7 +240,7 @@ impl Flow {
             turn.old = self.follow(side, p);
         } else {
             if p.wire_payload_len > 0 {
-                self.history.add(letter(b'D', side));
+                self.note(Letter::D, side);
             }
             add64(&mut self.payload, side, u64::from(p.wire_payload_len));
         }
@@ -213,10 +252,10 @@ impl Flow {
         let (syn, ack, fin, rst) = (f & tcp::SYN != 0, f & tcp::ACK != 0, f & tcp::FIN != 0, f & tcp::RST != 0);
         if syn {
             self.bits |= if ack { bit::SYN_ACK } else { bit::SYN };
-            self.history.add(letter(if ack { b'H' } else { b'S' }, side));
+            self.note(if ack { Letter::H } else { Letter::S }, side);
         }
         if ack && !syn && !rst && !fin && p.wire_payload_len == 0 {
-            self.history.add(letter(b'A', side));
+            self.note(Letter::A, side);
         }
         // The originator goes on after its SYN, or acknowledges data: it was answered, seen or not.
         if side == 0
@@ -230,15 +269,15 @@ impl Flow {
         }
         let old = self.advance(side, p, syn, fin);
         if p.wire_payload_len > 0 && !old {
-            self.history.add(letter(b'D', side));
+            self.note(Letter::D, side);
         }
         if fin {
             self.bits |= if side == 0 { bit::FIN_ORIG } else { bit::FIN_RESP };
-            self.history.add(letter(b'F', side));
+            self.note(Letter::F, side);
         }
         if rst {
             self.bits |= if side == 0 { bit::RST_ORIG } else { bit::RST_RESP };
-            self.history.add(letter(b'R', side));
+            self.note(Letter::R, side);
         }
         old
     }
@@ -264,7 +303,7 @@ impl Flow {
                 *g = g.saturating_add(1);
             }
             add32(&mut self.missed, side, ahead as u32);
-            self.history.add(letter(b'G', side));
+            self.note(Letter::G, side);
         }
         if fresh > 0 {
             put(&mut self.next_seq, side, end);
@@ -286,7 +325,7 @@ impl Flow {
             }
         } else if len > 0 || syn {
             add32(&mut self.retrans, side, 1);
-            self.history.add(letter(b'T', side));
+            self.note(Letter::T, side);
         }
         true
     }
@@ -297,7 +336,7 @@ impl Flow {
     /// The outcome of the opening, if the packets show it already.
     pub fn outcome(&self) -> Option<Outcome> {
         let answered = at(&self.packets, 1) > 0;
-        if self.key.proto != proto::TCP {
+        if self.proto != proto::TCP {
             return answered.then_some(Outcome::Answered);
         }
         let only_reset = self.has(bit::RST_RESP) && !self.has(bit::SYN_ACK) && at(&self.payload, 1) == 0;
@@ -312,12 +351,12 @@ impl Flow {
     }
     /// Only one direction was seen although the other must exist.
     pub fn is_one_way(&self) -> bool {
-        self.key.proto == proto::TCP && (self.has(bit::ONE_WAY) && at(&self.packets, 1) == 0 || at(&self.packets, 0) == 0 && at(&self.packets, 1) > 1)
+        self.proto == proto::TCP && (self.has(bit::ONE_WAY) && at(&self.packets, 1) == 0 || at(&self.packets, 0) == 0 && at(&self.packets, 1) > 1)
     }
     /// When the flow has been quiet long enough to be over. An opening's outcome is known after [`Flow::ATTEMPT`].
     pub fn timeout(&self) -> Span {
         let answered = at(&self.packets, 1) > 0 || self.has(bit::ONE_WAY);
-        match (self.key.proto, answered) {
+        match (self.proto, answered) {
             (proto::TCP, _) if self.is_closed() => Span::secs(5),
             (proto::TCP, true) => Span::mins(10),
             (proto::TCP, false) if self.shape == Shape::Midstream => Span::mins(1),
@@ -331,7 +370,7 @@ impl Flow {
 
     /// Zeek's conn_state for what was seen.
     pub fn conn_state(&self) -> ConnState {
-        if self.key.proto != proto::TCP {
+        if self.proto != proto::TCP {
             let answered = at(&self.packets, 1) > 0;
             return if at(&self.packets, 0) == 0 {
                 ConnState::OTH
@@ -366,11 +405,6 @@ impl Flow {
             self.bits |= bit::GROUP;
         }
     }
-}
-
-#[inline]
-fn letter(l: u8, side: usize) -> u8 {
-    if side == 0 { l } else { l.to_ascii_lowercase() }
 }
 
 #[inline]

@@ -85,6 +85,45 @@ pub enum Shape {
     Other,
 }
 
+/// The letters of a history.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum Letter {
+    /// SYN without ACK.
+    S,
+    /// SYN with ACK.
+    H,
+    /// Pure ACK.
+    A,
+    /// Payload.
+    D,
+    /// FIN.
+    F,
+    /// RST.
+    R,
+    /// Gap.
+    G,
+    /// Retransmitted payload.
+    T,
+}
+
+impl Letter {
+    /// Upper case for the originator (0), lower case for the responder.
+    pub(super) const fn text(self, side: usize) -> u8 {
+        let upper = match self {
+            Letter::S => b'S',
+            Letter::H => b'H',
+            Letter::A => b'A',
+            Letter::D => b'D',
+            Letter::F => b'F',
+            Letter::R => b'R',
+            Letter::G => b'G',
+            Letter::T => b'T',
+        };
+        if side == 0 { upper } else { upper.to_ascii_lowercase() }
+    }
+}
+
 /// Zeek's history string: upper case from the originator, lower case from the responder. Each letter stands once per direction here
 /// (its first occurrence); twelve letters at most.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]

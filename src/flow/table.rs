@@ -52,15 +52,16 @@ impl FlowTable {
     pub fn get_mut(&mut self, at: u32) -> Option<&mut Flow> {
         self.flows.get_mut(at as usize)
     }
-    /// Touches what [`FlowTable::find`] will want, so that the cache lines of many packets are fetched at the same time. The number means nothing.
+    /// Touches what [`FlowTable::find`] will want, so that the cache lines of many packets are fetched at the same time. The first
+    /// number means nothing; the second is the place of the payload reader, if it is the flow that the hash seems to say.
     #[inline]
-    pub fn warm(&self, hash: u64) -> u64 {
+    pub fn warm(&self, hash: u64) -> (u64, u32) {
         let mask = self.index.len() - 1;
         let w = self.index.get(hash as usize & mask).copied().unwrap_or(0);
         if (w >> 32) as u32 != (hash >> 32) as u32 {
-            return w;
+            return (w, 0);
         }
-        record(w).and_then(|at| self.flows.get(at as usize)).map_or(0, |f| f.bytes[0] ^ f.first_ts.0)
+        record(w).and_then(|at| self.flows.get(at as usize)).map_or((w, 0), |f| (f.bytes[0], f.reader))
     }
     /// The number of the record with this key.
     #[inline]
@@ -75,7 +76,7 @@ impl FlowTable {
             }
             if (w >> 32) as u32 == tag
                 && let Some(at) = record(w)
-                && self.flows.get(at as usize).is_some_and(|f| f.key == *key)
+                && self.flows.get(at as usize).is_some_and(|f| f.is(key))
             {
                 return Some(at);
             }
@@ -218,13 +219,13 @@ mod tests {
                 Some(at) => {
                     assert_eq!(model.get(&n), Some(&at));
                     if x >> 20 & 1 == 0 {
-                        assert_eq!(t.remove(at).unwrap().key, k);
+                        assert_eq!(t.remove(at).unwrap().key(), k);
                         model.remove(&n);
                     }
                 }
                 None => {
                     assert!(!model.contains_key(&n));
-                    match t.insert(FlowTable::hash(&k), Flow { key: k, ..Flow::default() }) {
+                    match t.insert(FlowTable::hash(&k), Flow::of(k)) {
                         Some(at) => drop(model.insert(n, at)),
                         None => assert_eq!(model.len(), 3000),
                     }
@@ -243,7 +244,7 @@ mod tests {
         assert_eq!(size_of::<Flow>(), 192);
         let mut t = FlowTable::new(100_000);
         for n in 0..65_536 {
-            t.insert(FlowTable::hash(&key(n)), Flow { key: key(n), ..Flow::default() }).unwrap();
+            t.insert(FlowTable::hash(&key(n)), Flow::of(key(n))).unwrap();
         }
         assert!(t.memory() / t.len() < 192 + 32, "{}", t.memory() / t.len());
     }

@@ -267,11 +267,20 @@ impl Line {
     /// A number as an element.
     #[inline]
     pub fn number(&mut self, v: u64) {
-        if v < 10 {
-            return self.byte(b'0' + v as u8);
+        let pair = |n: u64| PAIRS.get(n as usize).copied().unwrap_or_default();
+        match v {
+            0..10 => self.byte(b'0' + v as u8),
+            10..100 => self.bytes(&pair(v)),
+            100..1000 => {
+                self.byte(b'0' + (v / 100) as u8);
+                self.bytes(&pair(v % 100));
+            }
+            1000..10_000 => {
+                let ([a, b], [c, d]) = (pair(v / 100), pair(v % 100));
+                self.bytes(&[a, b, c, d]);
+            }
+            _ => digits(self.room(v.ilog10() as usize + 1), v),
         }
-        let len = v.ilog10() as usize + 1;
-        digits(self.room(len), v);
     }
     /// A quoted text as an element.
     pub fn quote(&mut self, s: &str) {

@@ -135,11 +135,11 @@ pub fn events() -> Vec<Event> {
         .into_iter()
         .map(|message| match message {
             Message::Arp(_) => ev(EventKind::Link { mac: Mac([2, 0, 0, 0, 0, 0x33]), vlan: Vlans([20, 0]), message }),
-            message => ev(EventKind::Message { flow: Box::new(info()), from_orig: true, message }),
+            message => ev(EventKind::Message { flow: info(), from_orig: true, message }),
         })
         .collect();
-    out.push(ev(EventKind::Flow(Box::new(record()))));
-    out.push(ev(EventKind::Contacts(Box::new(Contacts {
+    out.push(ev(EventKind::Flow(record())));
+    out.push(ev(EventKind::Contacts(Contacts {
         source: addr("203.0.113.0"),
         bits: 120,
         attempted: 200,
@@ -151,7 +151,7 @@ pub fn events() -> Vec<Event> {
         example: info().tuple,
         mac: Mac([2, 0, 0, 0, 0, 1]),
         vlan: Vlans::default(),
-    }))));
+    })));
     out
 }
 

@@ -12,7 +12,7 @@ use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp, proto};
 use crate::bounded::BoundedMap;
-use crate::event::{Contact, Contacts, Event, EventKind, Shape};
+use crate::event::{Contact, Contacts, Event, EventKind, Interest, Shape};
 use crate::site::ZoneKind;
 use link::{LinkSweeps, LinkTuning};
 use ports::{PortScans, PortTuning};
@@ -288,6 +288,9 @@ impl Source {
 impl Detector for Scan {
     fn id(&self) -> &'static str {
         ID
+    }
+    fn interest(&self) -> Interest {
+        Interest::CONTACT | Interest::CONTACTS | Interest::LINK | Interest::ICMP
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         match &event.kind {

@@ -60,7 +60,7 @@ fn sweep_and_ports_of_one_originator_are_two_findings_and_high_from_the_supplier
     ev.push(Event {
         ts: at(8.1),
         packet: 0,
-        kind: EventKind::Contacts(Box::new(Contacts {
+        kind: EventKind::Contacts(Contacts {
             source: example.orig,
             bits: 128,
             attempted: 0,
@@ -72,7 +72,7 @@ fn sweep_and_ports_of_one_originator_are_two_findings_and_high_from_the_supplier
             example,
             mac: crate::base::Mac::ZERO,
             vlan: crate::wire::Vlans::default(),
-        })),
+        }),
     });
     s.play(ev);
     let f = s.findings();

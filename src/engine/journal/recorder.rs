@@ -108,13 +108,13 @@ impl Recorder {
     }
     fn set(&mut self, d: &Device) {
         let record = DeviceRecord::from(d);
-        self.delta.devices.set.insert(d.id.0.clone(), record.clone());
-        self.view.devices.insert(d.id.0.clone(), record);
+        self.delta.devices.set.insert(d.id.to_string(), record.clone());
+        self.view.devices.insert(d.id.to_string(), record);
     }
     /// Devices left: the whole list is compared by id.
     fn learned_anew(&mut self, run: &Run<'_>) {
         self.devices = run.assets.devices().cloned().collect();
-        let now: BTreeMap<String, DeviceRecord> = self.devices.iter().map(|d| (d.id.0.clone(), DeviceRecord::from(d))).collect();
+        let now: BTreeMap<String, DeviceRecord> = self.devices.iter().map(|d| (d.id.to_string(), DeviceRecord::from(d))).collect();
         let changes = &mut self.delta.devices;
         changes.set.retain(|id, _| now.contains_key(id));
         changes.gone.extend(self.view.devices.keys().filter(|id| !now.contains_key(*id)).cloned());

@@ -3,9 +3,9 @@
 //! JA4 is by FoxIO, LLC, under BSD 3-Clause; the notice is in `NOTICE`. The other members of its family are not, and are not here.
 
 use super::super::cursor::Cursor;
+use super::hello::{ALPN, Fields, SERVER_NAME, is_grease, values};
 use super::memo::{Ingredients, Memo};
 use super::{Ja3, Ja4};
-use super::hello::{ALPN, Fields, SERVER_NAME, is_grease, values};
 use md5::{Digest, Md5};
 use sha2::Sha256;
 use std::cell::RefCell;

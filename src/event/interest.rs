@@ -1,0 +1,82 @@
+//! Which events a detector wants to see, so that the others cost it nothing.
+
+use super::{Event, EventKind, FlowInfo};
+use crate::base::Service;
+use crate::protocols::Message;
+use std::ops::BitOr;
+
+/// A set of kinds of events. An event belongs to one or more; a detector is shown the events that share one with its set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Interest(u16);
+
+impl Interest {
+    /// Devices seen.
+    pub const SIGHTING: Interest = Interest(1);
+    /// ARP, neighbour discovery.
+    pub const LINK: Interest = Interest(1 << 1);
+    /// Outcomes of openings, one by one.
+    pub const CONTACT: Interest = Interest(1 << 2);
+    /// Summaries of openings.
+    pub const CONTACTS: Interest = Interest(1 << 3);
+    /// ICMP errors.
+    pub const ICMP: Interest = Interest(1 << 4);
+    /// Flows that ended, live or grew.
+    pub const FLOW: Interest = Interest(1 << 5);
+    /// Anything about a flow of remote administration: its contact, its messages, its end.
+    pub const ADMIN: Interest = Interest(1 << 6);
+    /// DHCP and DHCPv6.
+    pub const DHCP: Interest = Interest(1 << 7);
+    /// DNS and its relatives, NetBIOS names.
+    pub const NAME: Interest = Interest(1 << 8);
+    /// TLS and HTTP: who is spoken to by name.
+    pub const HELLO: Interest = Interest(1 << 9);
+    /// Every other message.
+    pub const OTHER: Interest = Interest(1 << 10);
+    /// Coverage of a tick.
+    pub const COVERAGE: Interest = Interest(1 << 11);
+    /// All of them.
+    pub const ALL: Interest = Interest(u16::MAX);
+
+    /// Do the sets share a kind?
+    #[inline]
+    pub const fn meets(self, other: Interest) -> bool {
+        self.0 & other.0 != 0
+    }
+    /// What an event belongs to.
+    #[inline]
+    pub fn of(event: &Event) -> Interest {
+        match &event.kind {
+            EventKind::Sighting(_) => Interest::SIGHTING,
+            EventKind::Link { .. } => Interest::LINK,
+            EventKind::Contact(c) => Interest::CONTACT | admin(&c.flow),
+            EventKind::Contacts(_) => Interest::CONTACTS,
+            EventKind::IcmpError { .. } => Interest::ICMP,
+            EventKind::Message { flow, message, .. } => Interest::message(message) | admin(flow),
+            EventKind::Flow(r) | EventKind::FlowAlive(r) | EventKind::FlowGrown(r) => Interest::FLOW | admin(&r.info),
+            EventKind::Coverage(_) => Interest::COVERAGE,
+        }
+    }
+    const fn message(m: &Message) -> Interest {
+        match m {
+            Message::Dhcp(_) | Message::Dhcpv6(_) => Interest::DHCP,
+            Message::Dns(_) | Message::Nbns(_) => Interest::NAME,
+            Message::Tls(_) | Message::Http(_) => Interest::HELLO,
+            _ => Interest::OTHER,
+        }
+    }
+}
+
+impl BitOr for Interest {
+    type Output = Interest;
+    #[inline]
+    fn bitor(self, other: Interest) -> Interest {
+        Interest(self.0 | other.0)
+    }
+}
+
+/// By content, or by the responder's port: both can make a flow one of remote administration.
+#[inline]
+fn admin(f: &FlowInfo) -> Interest {
+    let by_port = || Service::of_port(f.tuple.proto, f.tuple.resp_port).is_remote_admin();
+    if f.service.is_remote_admin() || by_port() { Interest::ADMIN } else { Interest(0) }
+}
