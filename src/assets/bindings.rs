@@ -113,6 +113,17 @@ impl Bindings {
         }
         true
     }
+    /// The same device is seen with the address again, where it was, and nobody disputes it: true, and that is all that changes.
+    pub(super) fn again(&mut self, a: Addr, mac: Mac, seen: (Timestamp, Option<u16>, u8), weak: bool) -> Option<bool> {
+        let b = self.table.touch(&a)?;
+        let (ts, vlan, ttl) = seen;
+        let h = &mut b.holder;
+        let same = h.mac == mac && b.rival.is_none() && h.vlan == vlan && ttl <= h.ttl && (weak || h.how > How::Frame);
+        if same {
+            h.last = h.last.max(ts);
+        }
+        Some(same)
+    }
     /// `mac` claims `a`. `shared` says that the two may both hold it (legs of one router, virtual routers).
     pub(super) fn claim(&mut self, a: Addr, new: Hold, shared: impl Fn(Mac, Mac) -> bool) -> Change {
         let Some(b) = self.table.touch(&a) else {

@@ -49,11 +49,12 @@ struct Seen {
 }
 
 impl Devices {
-    pub(super) fn update(&mut self, site: &Site, event: &Event) {
+    /// Learns from one event; false if all it told was known in this minute already.
+    pub(super) fn update(&mut self, site: &Site, event: &Event) -> bool {
         self.since.get_or_insert(event.ts);
         let seen = |v: Vlans, ttl| Seen { ts: event.ts, packet: event.packet, vlan: v.inner(), ttl };
         match &event.kind {
-            EventKind::Sighting(s) => self.sighting(site, s, seen(s.vlan, s.ttl)),
+            EventKind::Sighting(s) => return self.sighting(site, s, seen(s.vlan, s.ttl)),
             EventKind::Link { mac, vlan, message: Message::Arp(a) } => self.arp(site, *mac, a, seen(*vlan, 0)),
             EventKind::Link { mac, vlan, message: Message::Nd(n) } => self.nd(site, *mac, n, seen(*vlan, 0)),
             EventKind::Message { flow, from_orig, message } => {
@@ -67,17 +68,45 @@ impl Devices {
             }
             _ => {}
         }
+        true
     }
 
-    fn sighting(&mut self, site: &Site, s: &Sighting, seen: Seen) {
+    fn sighting(&mut self, site: &Site, s: &Sighting, seen: Seen) -> bool {
         if !s.mac.is_device() {
-            return;
+            return true;
         }
-        self.see(site, s.mac, seen);
+        let before = self.see(site, s.mac, seen);
         if s.forwarded {
             self.forwards(site, s.mac);
         }
-        let Some(a) = s.addr.filter(|a| !a.is_unspecified() && !a.is_multicast() && !a.is_loopback()) else { return };
+        let Some(a) = s.addr.filter(|a| !a.is_unspecified() && !a.is_multicast() && !a.is_loopback()) else { return true };
+        match self.again(s.mac, a, seen).filter(|_| !s.forwarded) {
+            Some(known) => before.min(known).secs() / 60 != seen.ts.secs() / 60,
+            None => {
+                self.sender(site, s, a, seen);
+                true
+            }
+        }
+    }
+
+    /// The ordinary case of a sighting: a device that is known to hold the address, or an address that is known to be behind this gateway. When
+    /// that was last seen; `None` if it is not so.
+    fn again(&mut self, mac: Mac, a: Addr, seen: Seen) -> Option<Timestamp> {
+        let k = self.by_mac.get(&mac)?;
+        let gateway = k.device.gateway;
+        match self.bindings.again(a, mac, (seen.ts, seen.vlan, seen.ttl), !gateway) {
+            Some(same) => (same && k.device.addrs.contains(&a)).then_some(Timestamp(u64::MAX)),
+            None => {
+                let d = self.behind.touch(&a).filter(|_| gateway)?;
+                let before = d.last_seen;
+                d.last_seen = before.max(seen.ts);
+                Some(before)
+            }
+        }
+    }
+
+    /// A frame shows a source address.
+    fn sender(&mut self, site: &Site, s: &Sighting, a: Addr, seen: Seen) {
         if a.is_link_local() && !s.forwarded {
             return self.claim(site, s.mac, a, if a.is_v4() { How::Frame } else { How::Claim }, seen);
         }
@@ -213,15 +242,16 @@ impl Devices {
         }
     }
 
-    /// The device itself was seen.
-    fn see(&mut self, site: &Site, mac: Mac, seen: Seen) {
+    /// The device itself was seen. When it was seen before; the beginning of time if never.
+    fn see(&mut self, site: &Site, mac: Mac, seen: Seen) -> Timestamp {
         let mut new = false;
         let k = self.by_mac.entry(mac, || {
             new = true;
             Known { device: Device::of_mac(mac, seen.ts, seen.packet), sources: Sources::default() }
         });
         let d = &mut k.device;
-        d.last_seen = d.last_seen.max(seen.ts);
+        let before = if new { Timestamp(0) } else { d.last_seen };
+        d.last_seen = before.max(seen.ts);
         let moved = seen.vlan.is_some() && d.vlan != seen.vlan;
         if moved {
             d.vlan = seen.vlan;
@@ -233,6 +263,7 @@ impl Devices {
         if new || moved {
             d.place(site);
         }
+        before
     }
 
     /// The zone of a device of which only a relay's address tells where it stands.

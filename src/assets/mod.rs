@@ -67,9 +67,9 @@ impl Assets {
     pub fn network(&self, a: Addr) -> Option<Network> {
         self.geo.network(a)
     }
-    /// Learns from one event.
-    pub fn update(&mut self, event: &Event) {
-        self.devices.update(&self.site, event);
+    /// Learns from one event; false if all it told was known in this minute already: a device seen again where it was.
+    pub fn update(&mut self, event: &Event) -> bool {
+        let news = self.devices.update(&self.site, event);
         self.names.update(event);
         if let Some((a, service)) = self.services.update(event)
             && let Some(role) = roles::learned(&self.services, a, service)
@@ -79,6 +79,7 @@ impl Assets {
             d.role = role;
         }
         self.edges.update(event);
+        news
     }
     /// Who holds an address, and who disputes it.
     pub fn binding(&self, a: Addr) -> Option<&Binding> {

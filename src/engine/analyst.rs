@@ -152,10 +152,10 @@ impl Analyst {
         self.last_ts = Some(event.ts);
         self.amend(event);
         let event = &*event;
-        self.assets.update(event);
+        let news = self.assets.update(event);
         let scene = Scene { site: &self.options.site, assets: &self.assets, now: event.ts };
         let kinds = if self.options.every_event { Interest::ALL } else { Interest::of(event) };
-        for (_, d) in self.detectors.iter_mut().filter(|(interest, _)| interest.meets(kinds)) {
+        for (_, d) in self.detectors.iter_mut().filter(|(interest, _)| news && interest.meets(kinds)) {
             d.event(event, &scene, &mut self.findings);
         }
         self.each_sink(|s, run| s.event(event, run));

@@ -34,10 +34,21 @@ pub(super) struct Last {
 /// Packets that are looked at ahead of time: enough that their loads overlap, few enough that what they fetched is still there.
 const AHEAD: usize = 32;
 
+/// A shard of another worker.
+const OTHERS: u8 = u8::MAX;
+
+/// One of the worker's own packets in a block.
+#[derive(Clone, Copy, Default)]
+struct Own {
+    packet: u32,
+    at: u8,
+    ahead: Ahead,
+}
+
 /// Shards `me, me + of, me + 2·of …`.
 pub(super) struct Worker {
     shards: Vec<Shard>,
-    /// By shard: where it stands in `shards`, or [`SHARDS`].
+    /// By shard: where it stands in `shards`, or [`OTHERS`].
     places: [u8; SHARDS],
     me: usize,
     of: usize,
@@ -45,7 +56,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(me: usize, of: usize, max_flows: usize) -> Worker {
-        let mut places = [SHARDS as u8; SHARDS];
+        let mut places = [OTHERS; SHARDS];
         let mine = places.iter_mut().skip(me).step_by(of).enumerate();
         let shards = mine.map(|(at, place)| {
             *place = at as u8;
@@ -69,39 +80,46 @@ impl Worker {
         }
         self.packets(batch.packets.get(done..).unwrap_or(&[]), buf);
     }
-    /// Takes the worker's own packets, some at a time: first looks ahead at all of them, then takes them through the state.
+    /// Takes the worker's own packets, some at a time.
     fn packets(&mut self, packets: &[Packet], buf: &[u8]) {
-        let mut some = [(0u32, Ahead::default()); AHEAD];
-        let (mut n, mut touched) = (0, 0);
+        let mut some = [Own::default(); AHEAD];
+        let mut n = 0;
         for (i, p) in packets.iter().enumerate() {
-            let Some(shard) = self.shards.get(self.place(p)) else { continue };
-            let ahead = shard.ahead(p, buf);
-            touched ^= ahead.touched;
+            let at = self.places.get(p.shard as usize).copied().unwrap_or(OTHERS);
+            if at == OTHERS {
+                continue;
+            }
             if let Some(slot) = some.get_mut(n) {
-                *slot = (i as u32, ahead);
+                *slot = Own { packet: i as u32, at, ahead: Ahead::of(p, buf) };
                 n += 1;
             }
             if n == AHEAD {
-                self.some(packets, buf, &some);
+                self.some(packets, buf, &mut some);
                 n = 0;
             }
         }
-        std::hint::black_box(touched);
-        self.some(packets, buf, some.get(..n).unwrap_or_default());
+        self.some(packets, buf, some.get_mut(..n).unwrap_or_default());
     }
-    fn some(&mut self, packets: &[Packet], buf: &[u8], some: &[(u32, Ahead)]) {
-        for (i, ahead) in some {
-            if let Some(p) = packets.get(*i as usize)
-                && let Some(shard) = self.places.get(p.shard as usize).and_then(|at| self.shards.get_mut(usize::from(*at)))
-            {
-                shard.packet(p, buf, *ahead);
+    /// First what they need is fetched, stage by stage for all of them; then they are taken through the state.
+    fn some(&mut self, packets: &[Packet], buf: &[u8], some: &mut [Own]) {
+        let mut touched = 0;
+        for o in some.iter_mut() {
+            if let (Some(p), Some(s)) = (packets.get(o.packet as usize), self.shards.get(usize::from(o.at))) {
+                touched ^= s.warm_places(p, &mut o.ahead);
             }
         }
-    }
-    /// Where the packet's shard stands among the worker's; beyond them all if it is another's.
-    #[inline]
-    fn place(&self, p: &Packet) -> usize {
-        self.places.get(p.shard as usize).map_or(SHARDS, |at| usize::from(*at))
+        for o in some.iter_mut() {
+            touched ^= self.shards.get(usize::from(o.at)).map_or(0, |s| s.warm_flow(&mut o.ahead));
+        }
+        for o in some.iter() {
+            touched ^= self.shards.get(usize::from(o.at)).map_or(0, |s| s.warm_reader(&o.ahead));
+        }
+        std::hint::black_box(touched);
+        for o in some.iter() {
+            if let (Some(p), Some(s)) = (packets.get(o.packet as usize), self.shards.get_mut(usize::from(o.at))) {
+                s.packet(p, buf, &o.ahead);
+            }
+        }
     }
     fn tick(&mut self, now: Timestamp, seen: Seen, batch: &Batch) -> Handover {
         for s in &mut self.shards {

@@ -72,7 +72,7 @@ impl Mark {
 }
 
 /// Places of a shard; each holds two packets. At a million packets a second some thirty fall into the window of one shard.
-const SEEN: usize = 128;
+const SEEN: usize = 64;
 const LINKS: usize = 64;
 /// Longest time between a packet and its copy: measured 1 to 34 µs on an idle mirror; a loaded switch needs more.
 const WINDOW: Span = Span::millis(2);

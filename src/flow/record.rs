@@ -120,8 +120,12 @@ pub struct Turn {
 
 impl Flow {
     /// A flow that begins with this packet. `known` says whether an end is known to offer the service on its port (`a` end, `b` end).
-    pub fn begin(key: FlowKey, src_is_a: bool, p: &Packet, known: (bool, bool)) -> Flow {
-        let (src_is_orig, confidence) = Self::originator(p, if src_is_a { known } else { (known.1, known.0) });
+    /// Asked only when the packet itself does not tell.
+    pub fn begin(key: FlowKey, src_is_a: bool, p: &Packet, known: impl FnOnce() -> (bool, bool)) -> Flow {
+        let (src_is_orig, confidence) = Self::originator(p, || {
+            let (a, b) = known();
+            if src_is_a { (a, b) } else { (b, a) }
+        });
         let mut f = Flow::of(key);
         (f.first_ts, f.first_packet, f.tunnel, f.ttl, f.confidence) = (p.ts, p.number, p.tunnel, p.ttl, confidence);
         (f.last_ts, f.last_number) = (p.ts, p.number as u32);
@@ -158,7 +162,7 @@ impl Flow {
         }
     }
     /// Is the sender the originator, and why? `known` = (source offers the service on its port, destination does).
-    fn originator(p: &Packet, known: (bool, bool)) -> (bool, Confidence) {
+    fn originator(p: &Packet, known: impl FnOnce() -> (bool, bool)) -> (bool, Confidence) {
         if p.proto == proto::TCP && p.tcp_flags & tcp::SYN != 0 {
             return (p.tcp_flags & tcp::ACK == 0, Confidence::Syn);
         }
@@ -172,7 +176,7 @@ impl Flow {
             (true, false) => return (false, Confidence::Port),
             _ => {}
         }
-        match known {
+        match known() {
             (false, true) => return (true, Confidence::Ledger),
             (true, false) => return (false, Confidence::Ledger),
             _ => {}

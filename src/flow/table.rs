@@ -52,16 +52,16 @@ impl FlowTable {
     pub fn get_mut(&mut self, at: u32) -> Option<&mut Flow> {
         self.flows.get_mut(at as usize)
     }
-    /// Touches what [`FlowTable::find`] will want, so that the cache lines of many packets are fetched at the same time. The first
-    /// number means nothing; the second is the place of the payload reader, if it is the flow that the hash seems to say.
+    /// Touches the index where [`FlowTable::find`] will begin. A record's number, if it is one that the hash may mean.
     #[inline]
-    pub fn warm(&self, hash: u64) -> (u64, u32) {
-        let mask = self.index.len() - 1;
-        let w = self.index.get(hash as usize & mask).copied().unwrap_or(0);
-        if (w >> 32) as u32 != (hash >> 32) as u32 {
-            return (w, 0);
-        }
-        record(w).and_then(|at| self.flows.get(at as usize)).map_or((w, 0), |f| (f.bytes[0], f.reader))
+    pub fn warm_index(&self, hash: u64) -> Option<u32> {
+        let w = *self.index.get(hash as usize & (self.index.len() - 1))?;
+        if (w >> 32) as u32 == (hash >> 32) as u32 { record(w) } else { None }
+    }
+    /// Touches what every packet needs of a record. The first number means nothing; the second is the place of its payload reader.
+    #[inline]
+    pub fn warm_record(&self, at: u32) -> (u64, u32) {
+        self.flows.get(at as usize).map_or((0, 0), |f| (f.bytes[0], f.reader))
     }
     /// The number of the record with this key.
     #[inline]

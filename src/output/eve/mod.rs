@@ -128,9 +128,11 @@ fn head(l: &mut Line, event: &Event, i: &FlowInfo, kind: &str) {
 
 /// VLANs of both directions, each once.
 fn vlan(l: &mut Line, v: [Vlans; 2]) {
-    let [a, b] = v;
-    let more = if a == b { Vlans::default() } else { b };
-    l.list("vlan", a.list().chain(more.list()), |l, v| l.number(u64::from(v)));
+    let [Vlans([a, b]), Vlans([c, d])] = v;
+    let tags = if v[0] == v[1] { [a, b, 0, 0] } else { [a, b, c, d] };
+    if tags != [0; 4] {
+        l.list("vlan", tags.into_iter().filter(|t| *t != 0), |l, t| l.number(u64::from(t)));
+    }
 }
 
 fn tuple(l: &mut Line, t: &FiveTuple) {
