@@ -57,6 +57,8 @@ pub enum Message {
     Tls(Box<tls::Hello>),
     /// HTTP/1 request.
     Http(Box<http::Request>),
+    /// What HTTP shows of a logon.
+    HttpAuth(Box<http::Auth>),
     /// SMB 1, 2 or 3.
     Smb(Box<smb::Smb>),
     /// RDP connection set-up.
