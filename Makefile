@@ -53,6 +53,5 @@ bench: build ## compare with the peers found on this machine; writes a row to do
 	benches/peers.sh
 
 .PHONY: fuzz
-fuzz: toolchain headers ## every fuzz target for FUZZ_SECONDS (60); needs a nightly toolchain
-	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
+fuzz: toolchain headers ## every fuzz target for FUZZ_SECONDS (60); needs a C++ compiler
 	tests/fuzz/run.sh $${FUZZ_SECONDS:-60}

@@ -80,7 +80,7 @@ fn probe(payload: &[u8], resp_port: u16) -> Probe<'_> {
 
 fn owner(name: &str, p: &Probe<'_>) -> &'static Protocol {
     let datagram = name == "dns";
-    let fits = |x: &&Protocol| matches!(x.reader, Reader::Datagram(_)) == datagram && x.service.word() == name && (x.probe)(p) != Verdict::NotForUs;
+    let fits = |x: &&Protocol| matches!(x.reader, Reader::Stream(_)) != datagram && x.service.word() == name && (x.probe)(p) != Verdict::NotForUs;
     PROTOCOLS.iter().find(fits).unwrap_or_else(|| panic!("no protocol takes the sample of {name}"))
 }
 
@@ -98,6 +98,7 @@ fn read(bencher: Bencher<'_, '_>, name: &str) {
     let reader = owner(name, &p).reader;
     let once = |out: &mut Vec<Message>| match reader {
         Reader::Datagram(parse) => parse(black_box(&p), out),
+        Reader::Dialog(make) => make().datagram(black_box(&p), out),
         Reader::Stream(make) => {
             let mut parser = make();
             parser.data(Side::Orig, p.ts, black_box(&bytes), out);

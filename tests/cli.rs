@@ -1,23 +1,16 @@
 //! The command line as scripts see it: exit codes, standard output, files. Captures are made here, byte by byte.
 
+#[path = "craft/pcap.rs"]
+mod pcap;
+
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// A classic pcap (LINKTYPE_ETHERNET, µs) of frames one millisecond apart.
-fn pcap(frames: &[Vec<u8>]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for v in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 1] {
-        out.extend(v.to_le_bytes());
-    }
-    for (i, f) in frames.iter().enumerate() {
-        let (secs, len) = (1_795_255_200u32, f.len() as u32);
-        for v in [secs, i as u32 * 1000, len, len] {
-            out.extend(v.to_le_bytes());
-        }
-        out.extend(f);
-    }
-    out
+/// A capture of frames one millisecond apart.
+fn capture(frames: Vec<Vec<u8>>) -> Vec<u8> {
+    let timed: Vec<(u64, Vec<u8>)> = (0u64..).map(|ms| 1_795_255_200_000_000_000 + ms * 1_000_000).zip(frames).collect();
+    pcap::file(&timed)
 }
 
 /// One TCP segment without payload between two hosts of 10.20.1.0/24.
@@ -35,7 +28,7 @@ fn tcp(src: u8, dst: u8, sport: u16, dport: u16, flags: u8, seq: u32, ack: u32) 
 /// A whole, empty connection to port 445.
 fn connection() -> Vec<u8> {
     let (a, b, p) = (33, 40, 50_123);
-    pcap(&[
+    capture(vec![
         tcp(a, b, p, 445, 0x02, 1, 0),
         tcp(b, a, 445, p, 0x12, 9, 2),
         tcp(a, b, p, 445, 0x10, 2, 10),
@@ -281,6 +274,78 @@ fn check_says_what_was_understood_and_what_will_run() {
     let text = String::from_utf8_lossy(&o.stdout).into_owned();
     assert_eq!(o.status.code(), Some(2), "{text}");
     assert!(text.contains("bad.toml:1:2") && text.contains("シグネチャ") && !text.contains("すべて有効"), "{text}");
+}
+
+#[test]
+fn check_as_one_object() {
+    let f = Folder::new();
+    f.put("ledger.csv", "機器名,ＩＰアドレス,MACアドレス,種別\nEMR,10.2.0.1,00:00:0e:00:00:01,サーバ\nx,,y,\n".as_bytes());
+    let site = f.put(
+        "site.toml",
+        "[site]\nname = \"a\u{202e}b\"\nlanguage = \"ja\"\ntimezone = \"Asia/Tokyo\"\n[zones.ward]\nkind = \"clinical\"\nnetworks = [\"10.1.0.0/16\"]\nvlans = [10]\n\
+         [[policy]]\nfrom = \"ward\"\nto = \"internet\"\nservices = [\"dns\"]\naction = \"allow\"\nowner = \"IT\"\nexpires = 2026-12-31\n\
+         [vendors.acme]\nsources = [\"10.9.0.1\"]\nwindows = [{ days = [\"sat\"], from = \"22:00\", to = \"02:00\" }]\n[ledger]\nfile = \"ledger.csv\"\n"
+            .as_bytes(),
+    );
+    let geo = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/geo/asn.mmdb");
+    let o = spanward(&["check", "-c", &site, "--geoip", geo, "--format", "json"]);
+    assert!(o.status.success() && o.stderr.is_empty(), "{}", said(&o));
+    let v: Value = serde_json::from_slice(&o.stdout).unwrap();
+    let names = "detectors errors geoip lang ledger policy schema signatures site valid vendors warnings zones";
+    assert_eq!(keys(&v).join(" "), names);
+    assert_eq!((&v["schema"], &v["valid"], &v["lang"]), (&1.into(), &true.into(), &"ja".into()));
+    assert_eq!((&v["site"]["name"], &v["site"]["timezone"], &v["site"]["declared"]), (&"a\u{202e}b".into(), &"Asia/Tokyo".into(), &true.into()));
+    assert_eq!(v["zones"][0].to_string(), r#"{"kind":"clinical","name":"ward","networks":["10.1.0.0/16"],"vlans":[10]}"#);
+    assert_eq!(
+        (&v["policy"][0]["expires"], &v["policy"][0]["services"][0], &v["policy"][0]["action"]),
+        (&"2026-12-31".into(), &"dns".into(), &"allow".into())
+    );
+    assert_eq!(v["vendors"][0]["windows"][0], "sat 22:00 – 02:00");
+    let l = &v["ledger"];
+    assert_eq!(
+        (l["rows"].as_u64(), l["entries"].as_u64(), l["refused"].as_u64(), l["roles"]["server"].as_u64()),
+        (Some(2), Some(1), Some(1), Some(1))
+    );
+    assert_eq!(l["columns"][0].to_string(), r#"{"by":"header","column":"mac","header":"MACアドレス","number":3}"#);
+    assert!(
+        v["warnings"].as_array().unwrap().iter().any(|w| w.as_str().unwrap().contains("ledger.csv:3: `y` is no MAC address")),
+        "{}",
+        v["warnings"]
+    );
+    assert_eq!((&v["geoip"][0]["networks"], &v["errors"]), (&true.into(), &Value::Array(vec![])));
+    let detectors = v["detectors"].as_array().unwrap();
+    assert!(detectors.iter().all(|d| d["runs"] == d["reason"].is_null()) && detectors.iter().any(|d| d["id"] == "smb-fanout" && d["runs"] == true));
+    // The terminal never gets what steers it.
+    assert!(!String::from_utf8(o.stdout).unwrap().contains('\u{202e}'));
+    // What cannot run says why, in the chosen language.
+    let office = f.put("office.toml", b"[zones.o]\nkind = \"office\"\nnetworks = [\"10.1.0.0/16\"]\n");
+    let of =
+        |lang: &str| -> Value { serde_json::from_slice(&spanward(&["check", "-c", &office, "--format", "json", "--lang", lang]).stdout).unwrap() };
+    let reason = |v: &Value| v["detectors"].as_array().unwrap().iter().find_map(|d| d["reason"].as_str().map(str::to_owned)).unwrap();
+    assert_ne!(reason(&of("en")), reason(&of("ja")));
+}
+
+#[test]
+fn check_of_what_is_wrong_is_still_one_object() {
+    let f = Folder::new();
+    let bad = f.put("bad.toml", b"# a site\n[zonse]\n");
+    let no_ledger = f.put("no.toml", b"[ledger]\nfile = \"none.csv\"\n");
+    let rubbish = f.put("x.mmdb", b"no database");
+    for (args, file, line) in [
+        (vec!["-c", &bad], "bad.toml", 2),
+        (vec!["-c", &no_ledger], "no.toml", 2),
+        (vec!["-c", "/nonexistent/site.toml"], "/nonexistent/site.toml", 0),
+        (vec!["--geoip", &rubbish], "x.mmdb", 0),
+        (vec!["--signatures", "/nonexistent"], "/nonexistent", 0),
+    ] {
+        let o = spanward(&[&["check", "--format", "json"], &args[..]].concat());
+        assert_eq!(o.status.code(), Some(2), "{args:?}: {}", said(&o));
+        let v: Value = serde_json::from_slice(&o.stdout).unwrap();
+        let e = &v["errors"][0];
+        assert!(v["valid"] == false && e["file"].as_str().unwrap().ends_with(file) && e["line"] == line, "{args:?}: {e}");
+        assert!(!e["message"].as_str().unwrap().is_empty());
+        assert!(v["site"].is_null() == args.contains(&"-c"), "what could be read is told: {v}");
+    }
 }
 
 /// What a newcomer copies out of the README is a valid site file.

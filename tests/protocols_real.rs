@@ -1,74 +1,14 @@
 //! The stream readers against real captures: shares, users and cookies must be those that tshark found (`truth` in the shared manifest), and no
 //! capture may make a reader hold more than its cap. Reassembly here is naive on purpose: the flow layer has tests of its own.
 
-use pcap_parser::{Block, PcapBlockOwned, PcapError, create_reader};
+mod frames;
+
+use frames::{each_frame, shared};
 use spanward::base::{FlowKey, KeyedHash, Service, Timestamp, proto};
-use spanward::protocols::{Message, PROTOCOLS, Probe, Reader, Side, StreamParser, Verdict, rdp::Rdp, smb::Smb};
-use spanward::wire::{Decoder, Frame, Kind, Linktype, Packet, tcp};
+use spanward::protocols::{Message, PROTOCOLS, Probe, Reader, Side, StreamParser, Verdict, http::Auth, rdp::Rdp, smb::Smb};
+use spanward::wire::{Decoder, Frame, Kind, Packet, tcp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{Cursor, Read};
-use std::path::{Path, PathBuf};
-
-/// The shared folder: beside the repository, or where the environment says.
-fn shared() -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
-    let dir = std::env::var_os("SPANWARD_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from);
-    if !dir.is_dir() {
-        println!("skipped: no shared folder (SPANWARD_SHARED, or {beside})");
-        return None;
-    }
-    Some(dir)
-}
-
-fn linktype(n: i32) -> Linktype {
-    match n {
-        1 => Linktype::Ethernet,
-        113 => Linktype::Sll,
-        276 => Linktype::Sll2,
-        12 | 14 | 101 | 228 | 229 => Linktype::Raw,
-        0 => Linktype::Null,
-        108 => Linktype::Loop,
-        _ => Linktype::Unknown,
-    }
-}
-
-/// Calls back for each frame.
-fn each_frame(path: &Path, mut f: impl FnMut(Linktype, &[u8])) {
-    let Ok(mut bytes) = std::fs::read(path) else { return };
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        let mut plain = Vec::new();
-        let _ = flate2::read::MultiGzDecoder::new(bytes.as_slice()).take(256 << 20).read_to_end(&mut plain);
-        bytes = plain;
-    }
-    let room = bytes.len() + 64;
-    let Ok(mut reader) = create_reader(room, Cursor::new(bytes)) else { return };
-    let (mut file_type, mut interfaces, mut is_full) = (Linktype::Unknown, Vec::new(), false);
-    loop {
-        match reader.next() {
-            Ok((used, block)) => {
-                match block {
-                    PcapBlockOwned::LegacyHeader(h) => file_type = linktype(h.network.0),
-                    PcapBlockOwned::Legacy(b) => f(file_type, b.data.get(..b.caplen as usize).unwrap_or(b.data)),
-                    PcapBlockOwned::NG(Block::SectionHeader(_)) => interfaces.clear(),
-                    PcapBlockOwned::NG(Block::InterfaceDescription(d)) => interfaces.push(linktype(d.linktype.0)),
-                    PcapBlockOwned::NG(Block::EnhancedPacket(b)) => {
-                        let t = interfaces.get(b.if_id as usize).copied().unwrap_or(Linktype::Unknown);
-                        f(t, b.data.get(..b.caplen as usize).unwrap_or(b.data));
-                    }
-                    PcapBlockOwned::NG(_) => {}
-                }
-                reader.consume(used);
-            }
-            Err(PcapError::Incomplete(_)) if !is_full => {
-                is_full = true;
-                if reader.refill().is_err() {
-                    return;
-                }
-            }
-            Err(_) => return,
-        }
-    }
-}
+use std::path::Path;
 
 /// One direction: delivers by sequence number; a hole is given up when much waits behind it.
 #[derive(Default)]
@@ -191,10 +131,10 @@ fn read(path: &Path) -> Seen {
     let mut decoder = Decoder::new(KeyedHash::new(1));
     let mut flows: HashMap<FlowKey, (Flow, Packet)> = HashMap::new();
     let mut seen = Seen::default();
-    each_frame(path, |linktype, bytes| {
-        let mut buf = bytes.to_vec();
-        let len = bytes.len() as u32;
-        let frame = Frame { cap_len: len, orig_len: len, linktype, admitted: true, ..Frame::default() };
+    each_frame(path, |f| {
+        let mut buf = f.bytes.to_vec();
+        let len = buf.len() as u32;
+        let frame = Frame { cap_len: len, orig_len: len, linktype: f.linktype, admitted: true, ..Frame::default() };
         let mut packets = Vec::new();
         decoder.decode(&mut buf, &frame, &mut packets);
         for p in packets.iter().filter(|p| p.kind == Kind::Tcp && p.proto == proto::TCP) {
@@ -240,8 +180,13 @@ impl Seen {
     /// As the manifest writes them: domain\user@host, NULL for what is empty.
     fn users(&self) -> BTreeSet<String> {
         let or_null = |s: &Option<String>| s.clone().unwrap_or_else(|| "NULL".into());
+        let over_http = |(_, m): &(Service, Message)| {
+            let Message::HttpAuth(a) = m else { return None };
+            if let Auth::Ntlm(n) = a.as_ref() { Some(n.clone()) } else { None }
+        };
         self.smb()
-            .filter_map(|s| if let Smb::Ntlm(n) = s { Some(n) } else { None })
+            .filter_map(|s| if let Smb::Ntlm(n) = s { Some(n.clone()) } else { None })
+            .chain(self.messages.iter().filter_map(over_http))
             .filter(|n| n.kind == 3)
             .map(|n| format!("{}\\{}@{}", or_null(&n.domain), or_null(&n.user), or_null(&n.workstation)))
             .collect()
@@ -267,9 +212,8 @@ fn fact(truth: &str, word: &str) -> BTreeSet<String> {
     rest[..end].split(',').map(str::to_owned).collect()
 }
 
-/// Files whose NTLM logons (also) travel outside of SMB: DCE/RPC over TCP, LDAP, HTTP.
-const OUTSIDE_SMB: [&str; 11] = [
-    "erspan.pcap",
+/// Files whose NTLM logons (also) travel outside of SMB and HTTP: DCE/RPC over TCP, LDAP.
+const OUTSIDE: [&str; 10] = [
     "bug-5162",
     "dcerpc-ctxids",
     "9e2ae9",
@@ -311,7 +255,7 @@ fn shares_users_and_cookies_are_those_tshark_found() {
         let ours: BTreeSet<_> = seen.cookies().iter().map(|c| c.trim_end().to_owned()).collect();
         differ("cookies", format!("{:?}", cookies(truth)), format!("{ours:?}"));
         let (want, got) = (fact(truth, "users"), seen.users());
-        if !OUTSIDE_SMB.iter().any(|f| local.contains(f)) {
+        if !OUTSIDE.iter().any(|f| local.contains(f)) {
             differ("missing users", "[]".into(), format!("{:?}", want.difference(&got).collect::<Vec<_>>()));
         }
         // SMB 1's plain session setup names no workstation, and is not NTLMSSP: the manifest does not list it.

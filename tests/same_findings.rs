@@ -1,5 +1,9 @@
 //! One recorded story, however the mirror shows it: as it is, in an ERSPAN II tunnel, double-tagged, and with every frame doubled.
 //! (`captures.rs` asks the same of the captures we make.)
+mod frames;
+#[path = "craft/pcap.rs"]
+mod pcap;
+
 use spanward::capture::{Replay, ReplayOptions};
 use spanward::detect::Signatures;
 use spanward::engine::{Options, replay};
@@ -7,70 +11,45 @@ use spanward::site::Site;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Seconds, microseconds and bytes of one record of a little-endian classic pcap.
-struct Record {
-    us: u64,
-    bytes: Vec<u8>,
-}
+/// Nanoseconds since 1970 and bytes.
+type Record = (u64, Vec<u8>);
 
 fn read(path: &Path) -> Vec<Record> {
-    let b = std::fs::read(path).unwrap();
-    let magic = b[..4].try_into().map(u32::from_le_bytes).unwrap();
-    let unit = match magic {
-        0xa1b2_c3d4 => 1,
-        0xa1b2_3c4d => 1000,
-        other => panic!("{}: magic {other:08x}", path.display()),
-    };
-    let (mut at, mut out) = (24, Vec::new());
-    let le = |o: usize| u32::from_le_bytes(b[o..o + 4].try_into().unwrap());
-    while at + 16 <= b.len() {
-        let (s, sub, len) = (le(at), le(at + 4), le(at + 8) as usize);
-        out.push(Record { us: u64::from(s) * 1_000_000 + u64::from(sub / unit), bytes: b[at + 16..at + 16 + len].to_vec() });
-        at += 16 + len;
-    }
+    let mut out = Vec::new();
+    frames::each_frame(path, |f| out.push((f.ns, f.bytes.to_vec())));
+    assert!(!out.is_empty(), "{}", path.display());
     out
-}
-
-fn write(records: &[Record]) -> Vec<u8> {
-    let mut b = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
-    for r in records {
-        for v in [(r.us / 1_000_000) as u32, (r.us % 1_000_000) as u32, r.bytes.len() as u32, r.bytes.len() as u32] {
-            b.extend(v.to_le_bytes());
-        }
-        b.extend(&r.bytes);
-    }
-    b
 }
 
 /// ERSPAN type II (draft-foschiano-erspan): outer Ethernet, IPv4, GRE with a sequence number, the 8-byte header, the mirrored frame.
 fn in_erspan(records: &[Record]) -> Vec<Record> {
     let wrap = |(n, r): (usize, &Record)| {
         let mut b = vec![0, 0x50, 0x56, 9, 9, 9, 0, 0, 0x0c, 7, 7, 7, 8, 0];
-        let total = (20 + 8 + 8 + r.bytes.len()) as u16;
+        let total = (20 + 8 + 8 + r.1.len()) as u16;
         b.extend([0x45, 0]);
         b.extend(total.to_be_bytes());
         b.extend([0, n as u8, 0, 0, 255, 47, 0, 0, 10, 99, 0, 1, 10, 99, 0, 2]);
         b.extend([0x10, 0, 0x88, 0xbe]);
         b.extend((n as u32).to_be_bytes());
         b.extend([0x10, 10, 0, 1, 0, 0, 0, 1]);
-        b.extend(&r.bytes);
-        Record { us: r.us, bytes: b }
+        b.extend(&r.1);
+        (r.0, b)
     };
     records.iter().enumerate().map(wrap).collect()
 }
 
 fn double_tagged(records: &[Record]) -> Vec<Record> {
     let tag = |r: &Record| {
-        let mut b = r.bytes[..12].to_vec();
+        let mut b = r.1[..12].to_vec();
         b.extend([0x88, 0xa8, 0x0f, 0xa0]);
-        b.extend(&r.bytes[12..]);
-        Record { us: r.us, bytes: b }
+        b.extend(&r.1[12..]);
+        (r.0, b)
     };
     records.iter().map(tag).collect()
 }
 
 fn doubled(records: &[Record]) -> Vec<Record> {
-    records.iter().flat_map(|r| [Record { us: r.us, bytes: r.bytes.clone() }, Record { us: r.us, bytes: r.bytes.clone() }]).collect()
+    records.iter().flat_map(|r| [r.clone(), r.clone()]).collect()
 }
 
 /// What was found, without what must differ (packet numbers, byte and packet counts): detector, story, severity, outcome, whom, responders, count, VLAN
@@ -102,10 +81,10 @@ fn findings(capture: Vec<u8>, site: &Path) -> Vec<String> {
 
 fn check(capture: &Path, site: &Path) {
     let records = read(capture);
-    let plain = findings(write(&records), site);
+    let plain = findings(pcap::file(&records), site);
     assert!(!plain.is_empty(), "{}: no findings at all", capture.display());
     for (name, records) in [("ERSPAN II", in_erspan(&records)), ("double-tagged", double_tagged(&records)), ("doubled", doubled(&records))] {
-        let got = findings(write(&records), site);
+        let got = findings(pcap::file(&records), site);
         assert_eq!(got, plain, "{}: {name} against plain", capture.display());
     }
 }

@@ -1,25 +1,15 @@
 //! Differential test: on every capture of the shared corpus the decoder must say what etherparse says, and the fast path what the slow path says.
 //! Where they differ on purpose the reason stands in `excuse`.
 
+mod frames;
+
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
-use pcap_parser::{Block, PcapBlockOwned, PcapError, create_reader};
+use frames::{Captured, each_frame, shared};
 use spanward::base::{Addr, KeyedHash, Timestamp, proto};
 use spanward::wire::{Decoder, Frame, Kind, Linktype, Packet, Tunnel, flag};
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-
-/// The shared folder: beside the repository, or where the environment says.
-fn shared() -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
-    let dir = std::env::var_os("SPANWARD_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from);
-    if !dir.is_dir() {
-        println!("skipped: no shared folder (SPANWARD_SHARED, or {beside})");
-        return None;
-    }
-    Some(dir)
-}
 
 fn files(dir: &Path, out: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect();
@@ -29,58 +19,6 @@ fn files(dir: &Path, out: &mut Vec<PathBuf>) {
             files(&path, out);
         } else if path.extension().is_none_or(|e| e != "tsv" && e != "md" && e != "json") {
             out.push(path);
-        }
-    }
-}
-
-fn linktype(n: i32) -> Linktype {
-    match n {
-        1 => Linktype::Ethernet,
-        113 => Linktype::Sll,
-        276 => Linktype::Sll2,
-        12 | 14 | 101 | 228 | 229 => Linktype::Raw,
-        0 => Linktype::Null,
-        108 => Linktype::Loop,
-        _ => Linktype::Unknown,
-    }
-}
-
-/// Calls back for each frame: link type, captured bytes, length on the wire.
-fn each_frame(path: &Path, mut f: impl FnMut(Linktype, &[u8], u32)) {
-    let Ok(mut bytes) = std::fs::read(path) else { return };
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        let mut plain = Vec::new();
-        // A cut archive still yields what stands before the cut.
-        let _ = flate2::read::MultiGzDecoder::new(bytes.as_slice()).take(256 << 20).read_to_end(&mut plain);
-        bytes = plain;
-    }
-    let room = bytes.len() + 64;
-    let Ok(mut reader) = create_reader(room, Cursor::new(bytes)) else { return };
-    let (mut file_type, mut interfaces, mut is_full) = (Linktype::Unknown, Vec::new(), false);
-    loop {
-        match reader.next() {
-            Ok((used, block)) => {
-                match block {
-                    PcapBlockOwned::LegacyHeader(h) => file_type = linktype(h.network.0),
-                    PcapBlockOwned::Legacy(b) => f(file_type, b.data.get(..b.caplen as usize).unwrap_or(b.data), b.origlen),
-                    PcapBlockOwned::NG(Block::SectionHeader(_)) => interfaces.clear(),
-                    PcapBlockOwned::NG(Block::InterfaceDescription(d)) => interfaces.push(linktype(d.linktype.0)),
-                    PcapBlockOwned::NG(Block::EnhancedPacket(b)) => {
-                        let t = interfaces.get(b.if_id as usize).copied().unwrap_or(Linktype::Unknown);
-                        f(t, b.data.get(..b.caplen as usize).unwrap_or(b.data), b.origlen);
-                    }
-                    PcapBlockOwned::NG(_) => {}
-                }
-                reader.consume(used);
-            }
-            // The buffer holds the whole file: more cannot come.
-            Err(PcapError::Incomplete(_)) if !is_full => {
-                is_full = true;
-                if reader.refill().is_err() {
-                    return;
-                }
-            }
-            Err(_) => return,
         }
     }
 }
@@ -347,7 +285,7 @@ fn every_capture_agrees_with_etherparse() {
         n.files += 1;
         let (mut fast, mut slow) = (Decoder::new(KeyedHash::new(1)), Decoder::new(KeyedHash::new(1)));
         let mut number = 0;
-        each_frame(path, |t, bytes, orig_len| {
+        each_frame(path, |Captured { linktype: t, bytes, orig_len, .. }| {
             number += 1;
             n.frames += 1;
             compare(&mut n, path, number, t, bytes, orig_len, &mut fast, &mut slow);

@@ -2,7 +2,7 @@
 
 use crate::base::{Addr, Service};
 use crate::event::FlowInfo;
-use crate::protocols::{Message, dns::Dns, nbns::Nbns, ntlmssp::Ntlm, rdp::Rdp, smb::Smb};
+use crate::protocols::{Message, dns::Dns, http::Auth, nbns::Nbns, ntlmssp::Ntlm, rdp::Rdp, smb::Smb};
 
 /// The address that a message gives a name to. Only what a device says of itself counts, or what a logon says of the two that take part.
 pub(super) fn named<'a>(flow: &FlowInfo, from_orig: bool, message: &'a Message) -> Option<(Addr, &'a str)> {
@@ -14,6 +14,11 @@ pub(super) fn named<'a>(flow: &FlowInfo, from_orig: bool, message: &'a Message) 
         Message::Smb(s) => match s.as_ref() {
             Smb::Ntlm(Ntlm { kind: 3, workstation: Some(w), .. }) => Some((orig, w)),
             Smb::Ntlm(Ntlm { kind: 2, server_name: Some(s), .. }) => Some((resp, s)),
+            _ => None,
+        },
+        // The challenge may be another's, behind a gateway or a proxy.
+        Message::HttpAuth(a) => match a.as_ref() {
+            Auth::Ntlm(Ntlm { kind: 3, workstation: Some(w), .. }) if from_orig => Some((orig, w)),
             _ => None,
         },
         Message::Rdp(r) => match r.as_ref() {
@@ -70,5 +75,11 @@ mod tests {
         let challenge = ntlm(Ntlm { kind: 2, server_name: Some("EMR".into()), ..Ntlm::default() });
         assert_eq!(named(&f, true, &auth), Some((f.tuple.orig, "TERM1")));
         assert_eq!(named(&f, false, &challenge), Some((f.tuple.resp, "EMR")));
+        let over_http = |n| Message::HttpAuth(Box::new(Auth::Ntlm(n)));
+        assert_eq!(
+            named(&f, true, &over_http(Ntlm { kind: 3, workstation: Some("TERM1".into()), ..Ntlm::default() })),
+            Some((f.tuple.orig, "TERM1"))
+        );
+        assert_eq!(named(&f, false, &over_http(Ntlm { kind: 2, server_name: Some("EMR".into()), ..Ntlm::default() })), None);
     }
 }

@@ -1,6 +1,8 @@
 //! `spanward check`: are site file, ledger, signatures and `--geoip` files valid, what was understood of them, and what will run.
 
-use super::{Common, Exit, Stop, emit};
+mod json;
+
+use super::{Common, Exit, Format, Stop, emit};
 use crate::base::{Cidr, Lang};
 use crate::detect::DETECTORS;
 use crate::detect::signature::Signatures;
@@ -20,13 +22,17 @@ use unicode_width::UnicodeWidthStr;
 Examples:
   spanward check -c site.toml
   spanward check -c site.toml --signatures my-signatures --geoip asn.mmdb && spanward replay -c site.toml x.pcap
+  spanward check -c site.toml --format json | jq '.detectors[] | select(.runs | not)'
 
 Exit status: 0 valid, 2 a file is wrong.")]
-pub struct Args {}
+pub struct Args {
+    /// What standard output gets: a text to read, or one JSON object (also when something is wrong)
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
 
 /// Checks what the common options name.
-pub(super) fn command(_: &Args, common: &Common) -> Result<Exit, Stop> {
-    let mut page = Vec::new();
+pub(super) fn command(args: &Args, common: &Common) -> Result<Exit, Stop> {
     let check = Check {
         site: common.site.as_deref(),
         clinical: &common.clinical,
@@ -35,7 +41,14 @@ pub(super) fn command(_: &Args, common: &Common) -> Result<Exit, Stop> {
         lang: common.lang,
         detectors: &readiness,
     };
-    let good = run(&check, &mut page).map_err(|e| Stop::new(Exit::Output, e))?;
+    let (page, good) = match args.format {
+        Format::Text => {
+            let mut page = Vec::new();
+            let good = run(&check, &mut page).map_err(|e| Stop::new(Exit::Output, e))?;
+            (page, good)
+        }
+        Format::Json => json::object(&check),
+    };
     emit(&page)?;
     Ok(if good { Exit::Done } else { Exit::Usage })
 }

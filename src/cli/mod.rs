@@ -118,6 +118,16 @@ enum Command {
     Man(man::ManArgs),
 }
 
+/// What standard output gets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+enum Format {
+    /// A text to read.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+}
+
 /// How a list is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum ListFormat {

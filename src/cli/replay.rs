@@ -1,14 +1,13 @@
 //! `spanward replay`: capture files in, findings out.
 
 use super::progress::Bar;
-use super::{Common, Exit, Loaded, Stop, emit, on_terminal, say, view};
+use super::{Common, Exit, Format, Loaded, Stop, emit, on_terminal, say, view};
 use crate::base::{Severity, Timestamp};
 use crate::capture::{Replay, ReplayOptions};
 use crate::engine::journal::{Journal, Recorder, SPOOL};
 use crate::engine::{self, Latency, Options, Outcome};
 use crate::output::text::{self, Place, Troubles, rank};
 use crate::output::{Eve, Flows, OutFile, Report, Sink, SinkError};
-use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -51,16 +50,6 @@ pub struct Args {
     /// Exit status 1 if anything of this severity or worse was found: info, low, medium, high, critical
     #[arg(long, value_name = "SEVERITY")]
     fail_on: Option<Severity>,
-}
-
-/// What standard output gets.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
-enum Format {
-    /// A text to read.
-    #[default]
-    Text,
-    /// One JSON object.
-    Json,
 }
 
 /// Replays captures.

@@ -1,9 +1,12 @@
 //! From packets to messages: recognises what a flow speaks and drives its reader, within a budget per shard.
 
+mod dialogs;
+
 use crate::base::{Service, Timestamp, proto};
 use crate::flow::{Flow, Piece, Reorder, bit};
 use crate::protocols::{Message, PROTOCOLS, Probe, Reader, Side, StreamParser, Verdict};
 use crate::wire::Packet;
+use dialogs::Dialogs;
 
 /// Bytes kept of each direction while a flow is not recognised yet.
 const EARLY: usize = 4096;
@@ -13,7 +16,7 @@ const PROBES: u8 = 6;
 const BUDGET: usize = 4 << 20;
 /// Streams one shard reads at a time (64 shards: 262,144 in all).
 const STREAMS: usize = 4096;
-/// Marks [`Flow::reader`] as the index of a datagram protocol.
+/// Marks [`Flow::reader`] as the index of a datagram protocol; a UDP flow's reader without it is an open dialog.
 const DATAGRAM: u32 = 1 << 31;
 
 /// A TCP flow whose payload is wanted.
@@ -30,6 +33,7 @@ pub(super) struct Readers {
     streams: Vec<Option<Box<Stream>>>,
     free: Vec<u32>,
     held: usize,
+    dialogs: Dialogs,
     /// Flows given up because the shard's budget was spent.
     pub(super) given_up: u64,
 }
@@ -88,11 +92,11 @@ impl Readers {
     pub(super) fn read(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8], found: &mut Found<'_>) {
         match flow.proto {
             proto::TCP => self.segment(flow, from, p, payload, found),
-            proto::UDP => Self::datagram(flow, from, p, payload, found),
+            proto::UDP => self.datagram(flow, from, p, payload, found),
             _ => flow.bits |= bit::DEAF,
         }
     }
-    fn datagram(flow: &mut Flow, from: usize, p: &Packet, payload: &[u8], found: &mut Found<'_>) {
+    fn datagram(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8], found: &mut Found<'_>) {
         let view = probe(flow, payload, from, p.ts);
         if flow.reader == 0 {
             flow.probes += 1;
@@ -107,13 +111,14 @@ impl Readers {
                 _ => {}
             }
         }
-        if flow.reader & DATAGRAM == 0 {
-            return;
+        match PROTOCOLS.get((flow.reader & !DATAGRAM) as usize).map(|q| q.reader) {
+            _ if flow.reader == 0 => return,
+            _ if flow.reader & DATAGRAM == 0 => self.given_up += u64::from(!self.dialogs.read(flow, &view, found.scratch)),
+            Some(Reader::Datagram(parse)) => parse(&view, found.scratch),
+            Some(Reader::Dialog(_)) => self.given_up += u64::from(!self.dialogs.open(flow, &view, found.scratch)),
+            _ => {}
         }
-        if let Some(Reader::Datagram(parse)) = PROTOCOLS.get((flow.reader & !DATAGRAM) as usize).map(|q| q.reader) {
-            parse(&view, found.scratch);
-            found.messages.extend(found.scratch.drain(..).map(|m| (from == 0, m)));
-        }
+        found.messages.extend(found.scratch.drain(..).map(|m| (from == 0, m)));
     }
     fn segment(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8], found: &mut Found<'_>) {
         if flow.reader == 0 && !self.open(flow, from, p, payload) {
@@ -182,15 +187,19 @@ impl Readers {
         if flow.reader == 0 || flow.reader & DATAGRAM != 0 {
             return;
         }
+        if flow.key.proto == proto::UDP {
+            return self.dialogs.close(flow);
+        }
         let at = flow.reader - 1;
         if let Some(s) = self.streams.get_mut(at as usize).and_then(Option::take) {
             self.held = self.held.saturating_sub(s.held);
             self.free.push(at);
         }
     }
-    /// Streams being read and bytes held.
+    /// Streams and dialogs being read and bytes held.
     pub(super) fn load(&self) -> (usize, usize) {
-        (self.streams.len() - self.free.len(), self.held)
+        let (dialogs, held) = self.dialogs.load();
+        (self.streams.len() - self.free.len() + dialogs, self.held + held)
     }
 }
 

@@ -117,6 +117,13 @@ fn messages() -> Vec<Message> {
         })),
         Message::Tls(Box::new(tls::Hello { server: true, version: 0x0303, ..Default::default() })),
         Message::Http(Box::new(http::Request { method: "GET".into(), host: Some("a".into()), target: "/".into(), ..Default::default() })),
+        Message::HttpAuth(Box::new(http::Auth::Ntlm(ntlmssp::Ntlm {
+            kind: 3,
+            user: Some("admin".into()),
+            domain: Some("CLINIC".into()),
+            workstation: Some("TERM2".into()),
+            ..Default::default()
+        }))),
         Message::Smb(Box::new(smb::Smb::Negotiated { dialect: 0x0311, server_guid: [1; 16], system_time: 0 })),
         Message::Smb(Box::new(smb::Smb::Ntlm(ntlmssp::Ntlm { kind: 3, user: Some("admin".into()), ..Default::default() }))),
         Message::Smb(Box::new(smb::Smb::Session { status: 0xc000_006d, session: 9, guest: false, encrypted: false, kerberos: false })),

@@ -1,5 +1,10 @@
-//! HTTP/1 requests (RFC 9112): request line, Host, User-Agent, CONNECT.
+//! HTTP/1 requests (RFC 9112): request line, Host, User-Agent, CONNECT; and logons with NTLM or Kerberos (RFC 4559), for which the heads of answers
+//! are read as long as they ask for one.
 #![forbid(unsafe_code)]
+
+mod auth;
+
+pub use auth::Auth;
 
 use super::stream::{Pending, Step};
 use super::{Message, Probe, Side, StreamParser, Verdict};
@@ -104,12 +109,25 @@ enum Place {
 /// Reads the requests of one flow, whichever side sends them.
 struct Requests {
     sides: [(Pending, Place); 2],
+    exchange: Exchange,
+}
+
+/// What answers must know of requests.
+#[derive(Clone, Copy, Default)]
+struct Exchange {
+    /// Requests read.
     read: u32,
+    /// Heads of answers read.
+    answers: u32,
+    /// The last one claimed to be somebody.
+    claimed: bool,
+    /// The last one was HEAD: its answer has no body, whatever its length says (RFC 9112, 6.3).
+    head: bool,
 }
 
 impl Requests {
     fn new() -> Self {
-        Requests { sides: [(Pending::new(HEAD), Place::Head), (Pending::new(HEAD), Place::Head)], read: 0 }
+        Requests { sides: [(Pending::new(HEAD), Place::Head), (Pending::new(HEAD), Place::Head)], exchange: Exchange::default() }
     }
     fn side(&mut self, from: Side) -> &mut (Pending, Place) {
         let [orig, resp] = &mut self.sides;
@@ -119,10 +137,10 @@ impl Requests {
 
 impl StreamParser for Requests {
     fn data(&mut self, from: Side, _ts: Timestamp, bytes: &[u8], out: &mut Vec<Message>) {
-        let mut read = self.read;
+        let mut exchange = self.exchange;
         let (pending, place) = self.side(from);
-        pending.feed(bytes, |w| if read < REQUESTS { step(place, w, &mut read, out) } else { Step::Stop });
-        self.read = read;
+        pending.feed(bytes, |w| if exchange.read < REQUESTS { step(place, w, &mut exchange, out) } else { Step::Stop });
+        self.exchange = exchange;
     }
     fn gap(&mut self, from: Side, lost: u64) {
         let (pending, place) = self.side(from);
@@ -131,26 +149,25 @@ impl StreamParser for Requests {
         }
     }
     fn done(&self) -> bool {
-        self.read >= REQUESTS || self.sides.iter().all(|s| s.0.stopped())
+        self.exchange.read >= REQUESTS || self.sides.iter().all(|s| s.0.stopped())
     }
     fn held(&self) -> usize {
         self.sides.iter().map(|s| s.0.held()).sum()
     }
 }
 
-fn step(place: &mut Place, w: &[u8], read: &mut u32, out: &mut Vec<Message>) -> Step {
+fn step(place: &mut Place, w: &[u8], exchange: &mut Exchange, out: &mut Vec<Message>) -> Step {
     match *place {
-        // The answering side has nothing for us.
-        _ if w.starts_with(b"HTTP/1.") => Step::Stop,
-        Place::Lost(searched) => search(place, searched, w, read, out),
+        _ if w.starts_with(b"HTTP/1.") => answer(place, w, exchange, out),
+        Place::Lost(searched) => search(place, searched, w, exchange, out),
         // Blank lines between requests (RFC 9112, 2.2).
         Place::Head if matches!(w, [b'\r' | b'\n', ..]) => Step::Take(1),
-        Place::Head => head(place, w, read, out),
+        Place::Head => head(place, w, exchange, out),
     }
 }
 
 /// A request's head, once it is whole or too long.
-fn head(place: &mut Place, w: &[u8], read: &mut u32, out: &mut Vec<Message>) -> Step {
+fn head(place: &mut Place, w: &[u8], exchange: &mut Exchange, out: &mut Vec<Message>) -> Step {
     let shown = w.get(..HEAD).unwrap_or(w);
     let Some(len) = head_end(shown).or((shown.len() == HEAD).then_some(HEAD)) else {
         // Not even a line is whole: no more than a beginning is known.
@@ -165,8 +182,12 @@ fn head(place: &mut Place, w: &[u8], read: &mut u32, out: &mut Vec<Message>) -> 
     }
     let (request, body) = parse(text);
     let tunnel = request.method == "CONNECT";
-    *read += 1;
+    exchange.read += 1;
+    exchange.head = request.method == "HEAD";
     out.push(Message::Http(Box::new(request)));
+    let auth = auth::of_request(text);
+    exchange.claimed = auth.as_ref().is_some_and(Auth::is_claim);
+    out.extend(auth.map(|a| Message::HttpAuth(Box::new(a))));
     match body {
         // What follows a CONNECT is not HTTP.
         _ if tunnel => Step::Stop,
@@ -175,6 +196,43 @@ fn head(place: &mut Place, w: &[u8], read: &mut u32, out: &mut Vec<Message>) -> 
             *place = Place::Lost(0);
             Step::Take(len as u64)
         }
+    }
+}
+
+/// An answer's head. Only one that asks for a logon (or is interim) is followed by another that matters: the next one that is not ends the side.
+fn answer(place: &mut Place, w: &[u8], exchange: &mut Exchange, out: &mut Vec<Message>) -> Step {
+    let shown = w.get(..HEAD).unwrap_or(w);
+    let Some(text) = head_end(shown).and_then(|len| shown.get(..len)) else {
+        return if shown.len() < HEAD { Step::Need(w.len() + 1) } else { Step::Stop };
+    };
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut r = httparse::Response::new(&mut headers);
+    let _ = httparse::ParserConfig::default().ignore_invalid_headers_in_responses(true).parse_response(&mut r, text);
+    let status = r.code.unwrap_or_default();
+    let challenge = auth::of_answer(text);
+    if status >= 200 && std::mem::take(&mut exchange.claimed) && challenge.is_none() {
+        out.push(Message::HttpAuth(Box::new(Auth::Answered { status })));
+    }
+    out.extend(challenge.map(|a| Message::HttpAuth(Box::new(a))));
+    exchange.answers += 1;
+    let body = match status {
+        _ if exchange.answers >= REQUESTS => return Step::Stop,
+        100..=199 if status != 101 => Some(0),
+        401 | 407 if exchange.head => Some(0),
+        401 | 407 => body_length(r.headers),
+        _ => return Step::Stop,
+    };
+    *place = if body.is_some() { Place::Head } else { Place::Lost(0) };
+    Step::Take(body.unwrap_or(0).saturating_add(text.len() as u64))
+}
+
+/// Length of the body behind these headers; `None` if only its own end tells it.
+fn body_length(headers: &[httparse::Header<'_>]) -> Option<u64> {
+    let header = |name: &str| headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value);
+    match (header("transfer-encoding"), header("content-length")) {
+        (Some(_), _) => None,
+        (None, None) => Some(0),
+        (None, Some(n)) => std::str::from_utf8(n).ok().and_then(|n| n.trim().parse().ok()),
     }
 }
 
@@ -194,14 +252,14 @@ fn search_from_here(place: &mut Place) -> Step {
 }
 
 /// Looks for the next request line: at the beginning of a line, or of a segment.
-fn search(place: &mut Place, searched: u64, w: &[u8], read: &mut u32, out: &mut Vec<Message>) -> Step {
+fn search(place: &mut Place, searched: u64, w: &[u8], exchange: &mut Exchange, out: &mut Vec<Message>) -> Step {
     if searched > HOPELESS {
         return Step::Stop;
     }
     match request_line(w) {
         Verdict::Certain => {
             *place = Place::Head;
-            return head(place, w, read, out);
+            return head(place, w, exchange, out);
         }
         Verdict::Unsure if w.len() < HEAD => return Step::Need(w.len() + 1),
         _ => {}
@@ -229,11 +287,7 @@ fn parse(text: &[u8]) -> (Request, Option<u64>) {
         user_agent: header("user-agent").map(|h| short(h, HOST)),
         proxied: authority.is_some(),
     };
-    let body = match (header("transfer-encoding"), header("content-length")) {
-        (Some(_), _) => None,
-        (None, None) => Some(0),
-        (None, Some(n)) => std::str::from_utf8(n).ok().and_then(|n| n.trim().parse().ok()),
-    };
+    let body = body_length(r.headers);
     (request, body)
 }
 
@@ -258,94 +312,4 @@ fn short(b: &[u8], max: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocols::stream::tests::{probe_of, read_split};
-    use proptest::prelude::*;
-
-    const GET: &[u8] = b"GET /emr/patients?id=1 HTTP/1.1\r\nHost: intranet.hosp.local\r\nUser-Agent: Mozilla/5.0 (Windows NT 10.0)\r\n\r\n";
-    const POST: &[u8] = b"POST /a HTTP/1.1\r\nhost: h\r\nContent-Length: 33\r\n\r\nGET /not/a/request HTTP/1.1\r\n\r\n..";
-    const CHUNKED: &[u8] = b"PUT /b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n";
-
-    fn requests(bytes: &[u8], cuts: &[usize]) -> Vec<Request> {
-        let (got, _) = read_split(Requests::new(), Side::Orig, bytes, cuts);
-        got.into_iter().map(|m| if let Message::Http(r) = m { *r } else { panic!("{m:?}") }).collect()
-    }
-
-    #[test]
-    fn heads_of_a_kept_alive_flow() {
-        let got = requests(&[POST, b"\r\n", GET, CHUNKED, GET].concat(), &[]);
-        let targets: Vec<_> = got.iter().map(|r| r.target.as_str()).collect();
-        assert_eq!(targets, ["/a", "/emr/patients?id=1", "/b", "/emr/patients?id=1"]);
-        assert_eq!(got[1].host.as_deref(), Some("intranet.hosp.local"));
-        assert_eq!(got[1].user_agent.as_deref(), Some("Mozilla/5.0 (Windows NT 10.0)"));
-        assert!(!got[1].proxied);
-    }
-
-    #[test]
-    fn proxies() {
-        let got = requests(b"GET http://u:p@updates.example:8080/x HTTP/1.0\r\nHost: other\r\n\r\n", &[]);
-        assert_eq!((got[0].host.as_deref(), got[0].proxied), (Some("updates.example:8080"), true));
-        let mut p = Requests::new();
-        let mut out = Vec::new();
-        p.data(Side::Orig, Timestamp(0), b"CONNECT relay.example:443 HTTP/1.1\r\n\r\n\x16\x03\x01", &mut out);
-        p.data(Side::Resp, Timestamp(0), b"HTTP/1.1 200 OK\r\n\r\n", &mut out);
-        assert!(p.done() && p.held() == 0);
-        assert!(matches!(&out[0], Message::Http(r) if r.method == "CONNECT" && r.host.as_deref() == Some("relay.example:443") && r.proxied));
-        assert_eq!(requests(b"GET /?u=http://a/ HTTP/1.1\r\nHost: h\r\n\r\n", &[])[0].host.as_deref(), Some("h"));
-    }
-
-    #[test]
-    fn long_heads_and_many_requests() {
-        let long = [b"GET /long HTTP/1.1\r\nHost: h\r\nX: ".as_slice(), &[b'x'; 20_000], b"\r\n\r\n", GET].concat();
-        let got = requests(&long, &[]);
-        assert_eq!((got[0].target.as_str(), got[0].host.as_deref(), got[1].target.as_str()), ("/long", Some("h"), "/emr/patients?id=1"));
-        assert_eq!(requests(&GET.repeat(100), &[]).len(), REQUESTS as usize);
-    }
-
-    #[test]
-    fn a_hole_costs_only_what_it_hides() {
-        let mut p = Requests::new();
-        let mut out = Vec::new();
-        p.data(Side::Orig, Timestamp(0), &GET[..30], &mut out);
-        p.gap(Side::Orig, 50);
-        p.data(Side::Orig, Timestamp(0), &GET[80..], &mut out);
-        p.data(Side::Orig, Timestamp(0), GET, &mut out);
-        assert_eq!(out.len(), 1);
-        p.data(Side::Orig, Timestamp(0), &POST[..60], &mut out);
-        p.gap(Side::Orig, (POST.len() - 60) as u64);
-        p.data(Side::Orig, Timestamp(0), GET, &mut out);
-        assert_eq!(out.len(), 3);
-    }
-
-    #[test]
-    fn probes_by_content() {
-        for (payload, verdict) in [
-            (GET, Verdict::Certain),
-            (b"HTTP/1.1 200 OK\r\n", Verdict::Certain),
-            (b"GET /half", Verdict::Unsure),
-            (b"GE", Verdict::NotForUs),
-            (b"OPTIONS rtsp://cam/ RTSP/1.0\r\n", Verdict::NotForUs),
-            (b"OPTIONS sip:a@b SIP/2.0\r\n", Verdict::NotForUs),
-            (b"GET \x00\x01\x02\r\n", Verdict::NotForUs),
-            (b"\x16\x03\x01", Verdict::NotForUs),
-            (b"", Verdict::NotForUs),
-        ] {
-            assert_eq!(probe_of(probe, payload, 8080), verdict, "{payload:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_split(cuts in prop::collection::vec(0usize..400, 0..8)) {
-            let bytes = [POST, GET, b"\r\n", POST, GET].concat();
-            prop_assert_eq!(requests(&bytes, &cuts), requests(&bytes, &[]));
-        }
-        #[test]
-        fn any_bytes(mut bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'\n'), Just(b' '), Just(b'G')], 0..300), cuts in prop::collection::vec(0usize..300, 0..8)) {
-            bytes.splice(0..0, GET[..bytes.len().min(40)].iter().copied());
-            let (_, held) = read_split(Requests::new(), Side::Orig, &bytes, &cuts);
-            prop_assert!(held <= 4 * HEAD);
-        }
-    }
-}
+mod tests;

@@ -57,6 +57,8 @@ pub enum Message {
     Tls(Box<tls::Hello>),
     /// HTTP/1 request.
     Http(Box<http::Request>),
+    /// What HTTP shows of a logon.
+    HttpAuth(Box<http::Auth>),
     /// SMB 1, 2 or 3.
     Smb(Box<smb::Smb>),
     /// RDP connection set-up.
@@ -107,6 +109,18 @@ pub trait StreamParser: Send {
     fn held(&self) -> usize;
 }
 
+/// Reads the datagrams of one flow, with what earlier ones left open.
+pub trait DatagramParser: Send {
+    /// The next datagram of either side. `out` receives what was read.
+    fn datagram(&mut self, p: &Probe<'_>, out: &mut Vec<Message>);
+    /// No further datagram will be shown: `out` receives what is known so far.
+    fn finish(&mut self, out: &mut Vec<Message>);
+    /// Nothing is open any more: the engine forgets this parser and makes a new one when a datagram is recognised again.
+    fn done(&self) -> bool;
+    /// Bytes held (for the caps).
+    fn held(&self) -> usize;
+}
+
 /// How a protocol reads.
 #[derive(Clone, Copy)]
 pub enum Reader {
@@ -114,6 +128,8 @@ pub enum Reader {
     Stream(fn() -> Box<dyn StreamParser>),
     /// Datagrams: reads one payload at a time, without state.
     Datagram(fn(&Probe<'_>, &mut Vec<Message>)),
+    /// Datagrams whose messages may take several: makes a parser for as long as one is open.
+    Dialog(fn() -> Box<dyn DatagramParser>),
 }
 
 /// One line of the registry.

@@ -1,28 +1,39 @@
 //! QUIC Initial packets (RFC 9000, 17.2.2; keys RFC 9001, 5.2; version 2 RFC 9369): the ClientHello inside. Anyone who sees the first packet can
-//! open it: its keys come from the connection id that stands in it. Read are the originator's Initials, each datagram by itself.
+//! open it: its keys come from the connection id that stands in it. Read are the originator's Initials, until the hello is whole: with post-quantum
+//! key shares it takes two datagrams or more.
 
+mod crypto;
 mod initial;
 
 use super::cursor::Cursor;
-use super::tls::{Hello, hello};
-use super::{Message, Probe, Protocol, Reader, Side, Verdict};
+use super::tls::Hello;
+use super::{DatagramParser, Message, Probe, Protocol, Reader, Side, Verdict};
 use crate::base::Service;
-use initial::{Initial, Version};
+use crypto::{Crypto, Growth};
+use initial::{Initial, Keys, Version};
 
 /// Registry line.
-pub const PROTOCOL: Protocol = Protocol { service: Service::Quic, probe, reader: Reader::Datagram(read) };
+pub const PROTOCOL: Protocol = Protocol { service: Service::Quic, probe, reader: Reader::Dialog(|| Box::new(Opening::default())) };
 
 /// QUIC packets opened of one datagram.
 const PACKETS_MAX: usize = 4;
-/// CRYPTO frames taken of one datagram: Chrome makes some twenty of a ClientHello.
-const PIECES_MAX: usize = 256;
+/// The originator's datagrams that are waited for. A post-quantum hello takes two or three; each may be sent again several times.
+const DATAGRAMS_MAX: u8 = 32;
+/// Datagrams that show that the responder has the whole hello, after which no piece of it is waited for: one may overtake the last piece.
+const LATE_MAX: u8 = 4;
+/// Connections followed at a time: a Retry makes a second one out of the first (RFC 9000, 17.2.5.2).
+const CONNECTIONS_MAX: usize = 2;
 /// Bytes of connection ids of the versions that are known.
 const CID_MAX: usize = 20;
 
 fn probe(p: &Probe<'_>) -> Verdict {
+    // Data packets have a short header: most datagrams end here.
+    if p.payload.first().is_none_or(|first| first & 0xc0 != 0xc0) {
+        return Verdict::NotForUs;
+    }
     let mut c = Cursor::new(p.payload);
     let (Some(first), Some(version), Some(dcid), Some(scid)) = (c.u8(), c.u32(), c.vec8(), c.vec8()) else { return Verdict::NotForUs };
-    let long = first & 0xc0 == 0xc0 && dcid.len() <= CID_MAX && scid.len() <= CID_MAX;
+    let long = dcid.len() <= CID_MAX && scid.len() <= CID_MAX;
     let Some(version) = Version::of(version).filter(|_| long) else { return Verdict::NotForUs };
     if version.is_initial(first) {
         // A connection begins with an id of at least eight bytes, and every Initial has a length that leaves room for its tag.
@@ -32,105 +43,110 @@ fn probe(p: &Probe<'_>) -> Verdict {
     if c.len() >= 20 { Verdict::Certain } else { Verdict::NotForUs }
 }
 
-fn read(p: &Probe<'_>, out: &mut Vec<Message>) {
-    if p.from == Side::Resp {
-        return; // those are under the other end's keys, made of an id that is not in them
-    }
-    let mut crypto = Crypto::default();
-    let mut rest = p.payload;
-    for _ in 0..PACKETS_MAX {
-        let Some(packet) = Initial::read(rest) else { break };
-        rest = packet.behind;
-        if let Some(plain) = packet.open() {
-            crypto.read_frames(&plain);
-        }
-    }
-    match crypto.hello() {
-        Some(h) => out.push(Message::Tls(Box::new(h))),
-        // A hello in several datagrams whose name is in another one is nothing odd: post-quantum key shares make it so.
-        None if crypto.first_run().is_some_and(|run| hello::is_whole(&run)) => out.push(Message::Weird("quic_no_hello", 0)),
-        None => {}
-    }
-}
-
-/// The pieces of the CRYPTO stream in one datagram: in any order, repeated, overlapping.
+/// One flow's hello while it is on its way.
 #[derive(Default)]
-struct Crypto {
-    pieces: Vec<(u64, Vec<u8>)>,
+struct Opening {
+    connections: Vec<Connection>,
+    datagrams: u8,
+    late: u8,
+    /// What was told last: a Retry, and a hello that is sent again, tell the same once more.
+    told: Option<Box<Hello>>,
 }
 
-impl Crypto {
-    /// Walks the frames that an Initial may have (RFC 9000, 12.4); any other ends the walk.
-    fn read_frames(&mut self, plain: &[u8]) {
-        let mut c = Cursor::new(plain);
-        while let Some(kind) = initial::varint(&mut c) {
-            let known = match kind {
-                0 | 1 => Some(()),
-                2 | 3 => skip_ack(&mut c, kind == 3),
-                6 => self.read_crypto(&mut c),
-                _ => None,
-            };
-            if known.is_none() {
-                return;
+/// What stands under the keys of one connection id.
+struct Connection {
+    version: Version,
+    keys: Keys,
+    crypto: Crypto,
+    /// The whole hello was told, or is none.
+    whole: bool,
+}
+
+impl DatagramParser for Opening {
+    fn datagram(&mut self, p: &Probe<'_>, out: &mut Vec<Message>) {
+        let mut rest = p.payload;
+        for _ in 0..PACKETS_MAX {
+            let Some(packet) = Initial::read(rest) else { break };
+            rest = packet.behind;
+            // The responder's are under other keys, made of an id that is not in them.
+            if p.from == Side::Orig {
+                self.initial(&packet, out);
             }
         }
-    }
-    fn read_crypto(&mut self, c: &mut Cursor<'_>) -> Option<()> {
-        let (offset, length) = (initial::varint(c)?, initial::varint(c)?);
-        let data = c.take(usize::try_from(length).ok()?)?;
-        if self.pieces.len() < PIECES_MAX {
-            self.pieces.push((offset, data.to_vec()));
-        }
-        Some(())
-    }
-    /// The hello, if it is whole; else what names the responder, wherever its piece lies: browsers scatter the hello over frames and datagrams.
-    fn hello(&mut self) -> Option<Hello> {
-        let runs = self.runs();
-        let from_start = runs.iter().find(|(offset, _)| *offset == 0).and_then(|(_, run)| Some((hello::parse(run, true)?, hello::is_whole(run))));
-        match from_start {
-            Some((h, true)) => Some(h),
-            Some((h, false)) if h.sni.is_some() => Some(h),
-            other => {
-                let sni = runs.iter().find_map(|(_, run)| hello::find_server_name(run))?;
-                // QUIC has no other TLS than 1.3 (RFC 9001, 4.2).
-                let known = other.map_or_else(|| Hello { version: 0x0304, quic: true, ..Hello::default() }, |(h, _)| h);
-                Some(Hello { sni: Some(sni), ..known })
-            }
+        self.datagrams = self.datagrams.saturating_add(u8::from(p.from == Side::Orig));
+        self.late = self.late.saturating_add(u8::from(initial::is_later(rest)));
+        if self.late > 0 || self.datagrams >= DATAGRAMS_MAX {
+            self.finish(out);
         }
     }
-    /// The stream's beginning, to the first hole.
-    fn first_run(&mut self) -> Option<Vec<u8>> {
-        self.runs().into_iter().find(|(offset, _)| *offset == 0).map(|(_, run)| run)
+    fn finish(&mut self, out: &mut Vec<Message>) {
+        for c in self.connections.iter_mut().filter(|c| !c.whole) {
+            tell(&mut self.told, c.crypto.partly(), out);
+        }
     }
-    /// The pieces joined where they touch: offset and bytes, in order. Together not longer than the datagram.
-    fn runs(&mut self) -> Vec<(u64, Vec<u8>)> {
-        self.pieces.sort_by_key(|(offset, _)| *offset);
-        let mut runs: Vec<(u64, Vec<u8>)> = Vec::new();
-        for (offset, data) in &self.pieces {
-            match runs.last_mut() {
-                Some((start, run)) if *offset <= *start + run.len() as u64 => {
-                    let known = usize::try_from(*start + run.len() as u64 - offset).unwrap_or(usize::MAX);
-                    run.extend_from_slice(data.get(known..).unwrap_or_default());
+    fn done(&self) -> bool {
+        let waiting = self.connections.iter().any(|c| !c.whole);
+        match self.late {
+            _ if self.connections.is_empty() || self.datagrams >= DATAGRAMS_MAX => true,
+            0 => false,
+            late => late >= LATE_MAX || !waiting,
+        }
+    }
+    fn held(&self) -> usize {
+        let told = self.told.as_ref().map_or(0, |h| size_of::<Hello>() + h.ja3.len() + h.ja4.len() + h.sni.as_ref().map_or(0, String::len));
+        size_of::<Opening>() + told + self.connections.iter().map(|c| size_of::<Connection>() + c.crypto.held()).sum::<usize>()
+    }
+}
+
+impl Opening {
+    fn initial(&mut self, packet: &Initial<'_>, out: &mut Vec<Message>) {
+        let Some((at, plain)) = self.open(packet, out) else { return };
+        let Some(c) = self.connections.get_mut(at).filter(|c| !c.whole) else { return };
+        let growth = c.crypto.read_frames(&plain);
+        if growth.differs {
+            out.push(Message::Weird("quic_crypto_differs", 0));
+        }
+        match growth {
+            Growth { grew: true, .. } => {
+                let Some(hello) = c.crypto.whole() else { return };
+                c.whole = true;
+                c.crypto = Crypto::default();
+                match hello {
+                    Some(h) => tell(&mut self.told, Some(h), out),
+                    None => out.push(Message::Weird("quic_no_hello", 0)),
                 }
-                _ => runs.push((*offset, data.clone())),
             }
+            // Sent again, so nobody answers: what is known so far may be all that comes.
+            Growth { crypto: true, .. } => tell(&mut self.told, c.crypto.partly(), out),
+            _ => {}
         }
-        runs
+    }
+    /// Decrypts a packet and finds its connection. Keys come from the id of the originator's very first packet and stay when it goes over to the id
+    /// that the responder chose; so the keys that are known are tried first, then those of the packet's own id, which begin a connection.
+    fn open(&mut self, packet: &Initial<'_>, out: &mut Vec<Message>) -> Option<(usize, Vec<u8>)> {
+        let mut known = self.connections.iter().enumerate().filter(|(_, c)| c.version == packet.version);
+        if let Some(found) = known.find_map(|(at, c)| Some((at, packet.open(&c.keys)?))) {
+            return Some(found);
+        }
+        let keys = Keys::of(packet.version, packet.dcid)?;
+        let plain = packet.open(&keys)?;
+        if self.connections.len() >= CONNECTIONS_MAX {
+            self.finish(out);
+            self.connections.remove(0);
+        }
+        self.connections.push(Connection { version: packet.version, keys, crypto: Crypto::default(), whole: false });
+        Some((self.connections.len() - 1, plain))
     }
 }
 
-/// Skips an ACK frame behind its type: every range has two numbers, the last with counts three more (RFC 9000, 19.3).
-fn skip_ack(c: &mut Cursor<'_>, counts: bool) -> Option<()> {
-    let (_largest, _delay, ranges, _first) = (initial::varint(c)?, initial::varint(c)?, initial::varint(c)?, initial::varint(c)?);
-    for _ in 0..ranges {
-        initial::varint(c)?;
-        initial::varint(c)?;
-    }
-    for _ in 0..if counts { 3 } else { 0 } {
-        initial::varint(c)?;
-    }
-    Some(())
+/// Tells a hello unless it was told just before.
+fn tell(told: &mut Option<Box<Hello>>, hello: Option<Hello>, out: &mut Vec<Message>) {
+    let Some(hello) = hello.map(Box::new).filter(|h| told.as_ref() != Some(h)) else { return };
+    out.push(Message::Tls(hello.clone()));
+    *told = Some(hello);
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::half_hello;

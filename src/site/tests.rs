@@ -152,3 +152,114 @@ fn the_worked_examples_load_without_a_warning() {
         assert_eq!(s.ledger_report.map(|r| r.warnings).unwrap_or_default(), []);
     }
 }
+
+/// Gives away the keys or words that a type knows, instead of a value.
+struct Asked<'a>(&'a std::cell::Cell<&'static [&'static str]>);
+
+impl<'de> serde::Deserializer<'de> for Asked<'_> {
+    type Error = serde::de::value::Error;
+    fn deserialize_any<V: serde::de::Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(serde::de::Error::custom("neither a table nor a word"))
+    }
+    fn deserialize_struct<V: serde::de::Visitor<'de>>(
+        self,
+        _: &'static str,
+        keys: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.0.set(keys);
+        self.deserialize_any(visitor)
+    }
+    fn deserialize_enum<V: serde::de::Visitor<'de>>(
+        self,
+        _: &'static str,
+        words: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.0.set(words);
+        self.deserialize_any(visitor)
+    }
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct seq tuple
+        tuple_struct map identifier ignored_any
+    }
+}
+
+fn known<'de, T: serde::Deserialize<'de>>() -> &'static [&'static str] {
+    let all = std::cell::Cell::new(&[][..]);
+    assert!(T::deserialize(Asked(&all)).is_err() && !all.get().is_empty());
+    all.get()
+}
+
+const PAGE: &str = include_str!("../../docs/SITE.md");
+
+/// The part of the page under a heading, up to the next.
+fn under(heading: &str) -> &'static str {
+    let at = PAGE.find(&format!("# {heading}\n")).unwrap_or_else(|| panic!("no heading `{heading}`"));
+    let rest = &PAGE[at..];
+    let body = rest.find('\n').unwrap();
+    rest[body..].find("\n#").map_or(&rest[body..], |end| &rest[body..body + end])
+}
+
+#[test]
+fn the_page_names_every_key_and_word_that_is_read() {
+    use super::schema::{LedgerTable, PolicyTable, SiteFile, SiteTable, VendorTable, WindowTable, ZoneTable};
+    let tables: [(&str, &[&str]); 11] = [
+        ("`[site]`", known::<SiteTable>()),
+        ("`[zones.<name>]`", known::<ZoneTable>()),
+        ("`[[policy]]`", known::<PolicyTable>()),
+        ("`[ledger]`", known::<LedgerTable>()),
+        ("`[ledger.columns]`", known::<ColumnNames>()),
+        ("`[vendors.<name>]`", known::<VendorTable>()),
+        ("`windows`", known::<WindowTable>()),
+        ("`[capture]`", known::<Capture>()),
+        ("`[output]`", known::<Output>()),
+        ("`[notify]`", known::<Notify>()),
+        ("`[privacy]`", known::<Privacy>()),
+    ];
+    for (heading, keys) in tables {
+        let rows = under(heading).lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next());
+        // What a kind means, and which pairs have a default, stand in tables of their own.
+        let rows: Vec<&str> = rows.take_while(|k| *k != "clinical").collect();
+        for key in keys {
+            assert!(rows.contains(key), "`{key}` of {heading} is not in docs/SITE.md");
+        }
+        for row in &rows {
+            assert!(keys.contains(row), "docs/SITE.md tells of `{row}` in {heading}, which nobody reads");
+        }
+    }
+    for table in known::<SiteFile>() {
+        assert!(["`[", "`[["].iter().any(|open| PAGE.contains(&format!("# {open}{table}"))), "[{table}] has no heading in docs/SITE.md");
+    }
+    let words = [
+        ("`[zones.<name>]`", known::<ZoneKind>()),
+        ("`[[policy]]`", known::<Action>()),
+        ("`[privacy]`", known::<Keep>()),
+        ("The ledger file", known::<Role>()),
+    ];
+    for (heading, words) in words {
+        words.iter().for_each(|w| assert!(under(heading).contains(&format!("`{w}`")), "`{w}` is not told under {heading}"));
+    }
+}
+
+/// Fenced blocks of a language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let open = format!("```{language}\n");
+    PAGE.split(open.as_str()).skip(1).filter_map(|b| b.split("\n```").next()).collect()
+}
+
+#[test]
+fn the_pages_examples_are_valid() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("ledger.csv"), blocks("csv")[0]).unwrap();
+    assert!(blocks("toml").len() >= 4);
+    for text in blocks("toml") {
+        let site = Site::parse("site.toml", text.as_bytes(), dir.path()).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        let silent = |w: &&String| !w.starts_with("no zone of kind");
+        assert_eq!(site.warnings.iter().find(silent), None, "{text}");
+        if let Some(report) = &site.ledger_report {
+            assert_eq!((report.warnings.len(), report.rows, site.ledger.len(), report.columns.len()), (0, 3, 4, 6), "{:?}", report.lines());
+            assert_eq!(site.ledger.iter().map(|e| e.role.word()).collect::<Vec<_>>(), ["server", "modality", "terminal", "terminal"]);
+        }
+    }
+}

@@ -4,7 +4,7 @@ use super::{begin, ether, head, vlan};
 use crate::base::{Addr, Mac, Service};
 use crate::event::{Event, FlowInfo};
 use crate::output::line::Line;
-use crate::protocols::{Message, arp::Arp, dhcp::Dhcp, dns::Dns, http, rdp::Rdp, smb::Smb, tls};
+use crate::protocols::{Message, arp::Arp, dhcp::Dhcp, dns::Dns, http, ntlmssp::Ntlm, rdp::Rdp, smb::Smb, tls};
 use crate::wire::Vlans;
 use std::fmt::Write;
 
@@ -26,6 +26,14 @@ pub(super) fn write(l: &mut Line, event: &Event, flow: &FlowInfo, from_orig: boo
         Message::Http(r) => {
             start("http");
             http(l, r);
+        }
+        Message::HttpAuth(a) => {
+            let http::Auth::Ntlm(n) = a.as_ref() else { return false };
+            if n.kind != 3 {
+                return false;
+            }
+            start("http");
+            logon(l, n);
         }
         Message::Dhcp(d) => {
             start("dhcp");
@@ -183,6 +191,23 @@ fn http(l: &mut Line, r: &http::Request) {
     l.text("url", &r.target);
     l.maybe("http_user_agent", r.user_agent.as_deref());
     l.text("http_method", &r.method);
+    l.close();
+}
+
+/// An NTLM logon over HTTP: the schema's `http` object is closed and has no place for an account, so it stands where Suricata puts a rule's variables.
+fn logon(l: &mut Line, n: &Ntlm) {
+    l.object("http");
+    l.close();
+    l.object("metadata");
+    let names = [("ntlm_user", &n.user), ("ntlm_domain", &n.domain), ("ntlm_host", &n.workstation)];
+    let known = names.into_iter().filter_map(|(k, v)| Some((k, v.as_deref()?)));
+    let known: Vec<_> = if n.anonymous { vec![("ntlm_user", "")] } else { known.collect() };
+    l.list("flowvars", known, |l, (k, v)| {
+        l.element_of(|l| {
+            l.word("key", k);
+            l.text("value", v);
+        });
+    });
     l.close();
 }
 

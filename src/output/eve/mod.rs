@@ -219,7 +219,7 @@ mod tests {
             ("dhcp", 2),
             ("dns", 2),
             ("flow", 1),
-            ("http", 1),
+            ("http", 2),
             ("rdp", 3),
             ("smb", 4),
             ("stats", 2),

@@ -46,11 +46,30 @@ impl Version {
     }
     /// Is a long header with this first byte an Initial?
     pub(super) const fn is_initial(self, first: u8) -> bool {
+        self.kind(first) == 0
+    }
+    /// Is it a Handshake packet?
+    const fn is_handshake(self, first: u8) -> bool {
+        self.kind(first) == 2
+    }
+    /// Type of a long header in version 1's numbers; version 2 counts them one further (RFC 9369, 3.2).
+    const fn kind(self, first: u8) -> u8 {
         let kind = first >> 4 & 3;
         match self {
-            Version::V2 => kind == 1,
-            _ => kind == 0,
+            Version::V2 => kind.wrapping_sub(1) & 3,
+            _ => kind,
         }
+    }
+}
+
+/// Does a Handshake packet or one with a short header begin here? Neither is sent before the responder has the whole hello (RFC 9001, 4.1.4).
+pub(super) fn is_later(bytes: &[u8]) -> bool {
+    let mut c = Cursor::new(bytes);
+    match c.u8() {
+        Some(first) if first & 0xc0 == 0xc0 => c.u32().and_then(Version::of).is_some_and(|v| v.is_handshake(first)),
+        // A fixed bit; zeros behind the last packet are padding.
+        Some(first) => first & 0xc0 == 0x40,
+        None => false,
     }
 }
 
@@ -102,8 +121,9 @@ fn expand<const N: usize>(from: &Hkdf<Sha256>, label: &str) -> Option<[u8; N]> {
 
 /// An Initial's parts, still protected.
 pub(super) struct Initial<'a> {
-    version: Version,
-    dcid: &'a [u8],
+    pub(super) version: Version,
+    /// Destination connection id.
+    pub(super) dcid: &'a [u8],
     /// From the first byte to the end of the packet.
     packet: &'a [u8],
     /// Where the packet number begins.
@@ -134,9 +154,8 @@ impl<'a> Initial<'a> {
     pub(super) fn is_possible(&self) -> bool {
         (SAMPLE_AT + TAG) as u64 <= self.length && self.length <= 65_535
     }
-    /// Takes off header protection and decrypts. `None` when it is not the originator's, or under keys from an earlier connection id.
-    pub(super) fn open(&self) -> Option<Vec<u8>> {
-        let keys = Keys::of(self.version, self.dcid)?;
+    /// Takes off header protection and decrypts. `None` when it is under other keys.
+    pub(super) fn open(&self, keys: &Keys) -> Option<Vec<u8>> {
         let mask = keys.mask(self.packet.get(self.number_at + SAMPLE_AT..)?.first_chunk()?)?;
         let [first_mask, number_mask @ ..] = mask;
         let first = self.packet.first()? ^ first_mask & 0x0f;

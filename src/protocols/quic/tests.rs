@@ -1,4 +1,5 @@
 //! Initial packets sealed as in RFC 9001, scattered, reordered and broken.
+use super::crypto::STREAM_MAX;
 use super::initial::{Keys, varint};
 use super::*;
 use crate::base::Timestamp;
@@ -21,9 +22,13 @@ const FRAME: &str = "060040f1010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd
     0801100104800075300901100f088394c8f03e51570806048000ffff";
 
 /// Protects an Initial with packet number 2 in four bytes, as RFC 9001, A.2 does.
-fn protect(number: u32, dcid: &[u8], mut plain: Vec<u8>) -> Vec<u8> {
+fn protect(number: u32, dcid: &[u8], plain: Vec<u8>) -> Vec<u8> {
+    seal(number, dcid, &Keys::of(Version::of(number).unwrap(), dcid).unwrap(), plain)
+}
+
+/// The same under given keys.
+fn seal(number: u32, dcid: &[u8], keys: &Keys, mut plain: Vec<u8>) -> Vec<u8> {
     let version = Version::of(number).unwrap();
-    let keys = Keys::of(version, dcid).unwrap();
     let first = if version == Version::V2 { 0xd3 } else { 0xc3 };
     let length = (plain.len() + 4 + 16) as u16 | 0x4000;
     let mut packet = [&[first][..], &number.to_be_bytes(), &[dcid.len() as u8], dcid, &[0, 0], &length.to_be_bytes()].concat();
@@ -52,9 +57,19 @@ fn probe_of(payload: &[u8]) -> Probe<'_> {
     Probe { payload, from: Side::Orig, orig_port: 50000, resp_port: 443, ts: Timestamp(0) }
 }
 
+/// What one datagram yields when nothing follows.
 fn read_all(payload: &[u8]) -> Vec<Message> {
-    let mut out = Vec::new();
-    read(&probe_of(payload), &mut out);
+    read_flow(&[payload])
+}
+
+/// What the originator's datagrams yield when nothing follows.
+fn read_flow(payloads: &[&[u8]]) -> Vec<Message> {
+    let (mut parser, mut out) = (Opening::default(), Vec::new());
+    for p in payloads {
+        parser.datagram(&probe_of(p), &mut out);
+        assert!(parser.held() < 2 * CONNECTIONS_MAX * STREAM_MAX + 40_000);
+    }
+    parser.finish(&mut out);
     out
 }
 
@@ -160,9 +175,10 @@ fn what_is_not_quic_or_not_the_originators() {
     let mut wrong_keys = packet.clone();
     wrong_keys[6] ^= 1;
     assert_eq!(read_all(&wrong_keys), []);
-    let mut out = Vec::new();
-    read(&Probe { from: Side::Resp, ..probe_of(&packet) }, &mut out);
-    assert_eq!(out, []);
+    let (mut parser, mut out) = (Opening::default(), Vec::new());
+    parser.datagram(&Probe { from: Side::Resp, ..probe_of(&packet) }, &mut out);
+    parser.finish(&mut out);
+    assert!(out.is_empty() && parser.done());
     let other_version = [&[0xc3, 0, 0, 0, 9][..], &packet[5..]].concat();
     for junk in [&[][..], &[0xff; 1200], &[0; 1200], &[0x40; 1200], &[0xc0, 0, 0, 0, 1], &other_version] {
         assert_eq!(probe(&probe_of(junk)), Verdict::NotForUs);
@@ -187,14 +203,169 @@ fn numbers_of_every_length() {
     assert_eq!(varint(&mut Cursor::new(&[0x40])), None);
 }
 
+/// A hello as browsers with a post-quantum key share send it: 1,216 bytes longer than the one of RFC 9001.
+fn large_hello() -> Vec<u8> {
+    let mut m = hex(FRAME)[4..].to_vec();
+    m.extend([0xfe, 0x0d, 0x04, 0xbc]); // an extension that nobody reads
+    m.extend((0..0x4bcu32).map(|i| (i * 7 % 251) as u8));
+    let (body, extensions) = (m.len() - 4, m.len() - 49);
+    m[1..4].copy_from_slice(&(body as u32).to_be_bytes()[1..]);
+    m[47..49].copy_from_slice(&(extensions as u16).to_be_bytes());
+    m
+}
+
+fn crypto_frame(offset: usize, data: &[u8]) -> Vec<u8> {
+    [&[6, 0x80, (offset >> 16) as u8, (offset >> 8) as u8, offset as u8][..], &(data.len() as u16 | 0x4000).to_be_bytes(), data].concat()
+}
+
+/// One datagram with a piece of a stream.
+fn piece(stream: &[u8], from: usize, to: usize) -> Vec<u8> {
+    protect(1, &DCID, padded(crypto_frame(from, &stream[from..to])))
+}
+
+/// A datagram with the first half of a hello, the name in it.
+pub(crate) fn half_hello() -> Vec<u8> {
+    piece(&large_hello(), 0, 700)
+}
+
+fn hellos(out: &[Message]) -> Vec<crate::protocols::tls::Hello> {
+    out.iter().map(|m| if let Message::Tls(h) = m { (**h).clone() } else { panic!("{m:?}") }).collect()
+}
+
+#[test]
+fn a_hello_over_two_datagrams_is_told_once_and_whole() {
+    let m = large_hello();
+    let (a, b) = (piece(&m, 0, 1100), piece(&m, 1100, m.len()));
+    for flow in [vec![&a, &b], vec![&b, &a], vec![&a, &b, &a, &b]] {
+        let flow: Vec<&[u8]> = flow.into_iter().map(Vec::as_slice).collect();
+        let got = hellos(&read_flow(&flow));
+        assert_eq!((got.len(), got[0].sni.as_deref(), got[0].ja3.len()), (1, Some("example.com"), 32));
+        assert!(got[0].ja4.starts_with("q13d0212an_"), "{}", got[0].ja4);
+    }
+    // Sent again before the rest came: the name is told as soon as it is sure that nobody answers, and the whole when it comes.
+    let got = hellos(&read_flow(&[&a, &a, &a, &b]));
+    assert_eq!((got.len(), got[0].ja4.as_str(), got[0].sni.as_deref(), got[1].ja3.len()), (2, "", Some("example.com"), 32));
+}
+
+#[test]
+fn the_name_cut_between_two_datagrams() {
+    let m = large_hello();
+    let at = m.windows(11).position(|w| w == b"example.com").unwrap() + 5;
+    let (a, b) = (piece(&m, 0, at), piece(&m, at, at + 1000));
+    assert_eq!(read_flow(&[&a]), []);
+    assert_eq!(hellos(&read_flow(&[&a, &b]))[0].sni.as_deref(), Some("example.com"));
+    assert_eq!(hellos(&read_flow(&[&b, &a]))[0].sni.as_deref(), Some("example.com"));
+}
+
+/// The originator goes over to the id that the responder chose, under the keys of the first one.
+#[test]
+fn the_id_changes_between_two_datagrams() {
+    let m = large_hello();
+    let keys = Keys::of(Version::V1, &DCID).unwrap();
+    let second = seal(1, &[9; 12], &keys, padded(crypto_frame(1100, &m[1100..])));
+    let got = hellos(&read_flow(&[&piece(&m, 0, 1100), &second]));
+    assert_eq!((got.len(), got[0].ja3.len()), (1, 32));
+}
+
+/// After a Retry everything begins again under the keys of another id; the same hello is told once.
+#[test]
+fn a_retry() {
+    let m = large_hello();
+    let again = |from, to| protect(1, &[5; 8], padded(crypto_frame(from, &m[from..to])));
+    let flow = [piece(&m, 0, 1100), again(0, 1100), again(1100, m.len())];
+    let got = hellos(&read_flow(&[&flow[0], &flow[1], &flow[2]]));
+    assert_eq!((got[0].ja3.len(), got.iter().filter(|h| h.ja3.len() == 32).count()), (32, 1));
+    let whole = [piece(&m, 0, 1100), piece(&m, 1100, m.len()), again(0, 1100), again(1100, m.len())];
+    assert_eq!(read_flow(&[&whole[0], &whole[1], &whole[2], &whole[3]]).len(), 1);
+}
+
+#[test]
+fn what_shows_that_no_more_comes_tells_what_is_known() {
+    let m = large_hello();
+    let (mut parser, mut out) = (Opening::default(), Vec::new());
+    parser.datagram(&probe_of(&piece(&m, 0, 1100)), &mut out);
+    assert!(out.is_empty() && !parser.done());
+    // The responder's Initial alone acknowledges; behind it a Handshake packet needs the whole hello.
+    let initial = protect(1, &[], padded(vec![2, 0, 0, 0, 0]));
+    parser.datagram(&Probe { from: Side::Resp, ..probe_of(&initial) }, &mut out);
+    assert!(out.is_empty() && !parser.done());
+    let handshake = [&initial[..], &[0xe3, 0, 0, 0, 1, 0, 0, 0x40, 30], &[7; 30]].concat();
+    parser.datagram(&Probe { from: Side::Resp, ..probe_of(&handshake) }, &mut out);
+    assert!(matches!(&out[..], [Message::Tls(h)] if h.sni.is_some() && h.ja3.is_empty()));
+    // Its last piece may have been overtaken.
+    assert!(!parser.done());
+    parser.datagram(&probe_of(&piece(&m, 1100, m.len())), &mut out);
+    assert!(matches!(&out[1..], [Message::Tls(h)] if h.ja3.len() == 32) && parser.done());
+}
+
+#[test]
+fn pieces_that_never_become_a_hello_are_given_up() {
+    let (mut parser, mut out) = (Opening::default(), Vec::new());
+    let stream = vec![0x5a; STREAM_MAX];
+    for n in 0..DATAGRAMS_MAX {
+        assert!(n == 0 || !parser.done(), "{n}");
+        let at = 1000 + usize::from(n) * 1000;
+        parser.datagram(&probe_of(&piece(&stream, at, at + 900)), &mut out);
+    }
+    assert!(parser.done() && out.is_empty() && parser.held() < 100_000);
+    // Beyond what is kept; and no hello at all.
+    let far = protect(1, &DCID, padded([&[6, 0xc0, 0, 0, 0, 1, 0, 0, 0, 4][..], b"\x01abc"].concat()));
+    assert_eq!(read_all(&far), []);
+    assert_eq!(read_all(&protect(1, &DCID, padded(crypto_frame(0, b"\x09\0\0\x04abcd")))), [Message::Weird("quic_no_hello", 0)]);
+}
+
+#[test]
+fn one_place_with_two_meanings_is_named_and_the_first_stays() {
+    let m = large_hello();
+    let mut other = m.clone();
+    let at = m.windows(11).position(|w| w == b"example.com").unwrap();
+    other[at..at + 11].copy_from_slice(b"another.org");
+    let out = read_flow(&[&piece(&m, 0, 800), &piece(&other, 0, 800), &piece(&other, 800, m.len())]);
+    assert!(out.contains(&Message::Weird("quic_crypto_differs", 0)), "{out:?}");
+    let told: Vec<_> = out.iter().filter_map(|m| if let Message::Tls(h) = m { h.sni.clone() } else { None }).collect();
+    assert!(!told.is_empty() && told.iter().all(|s| s == "example.com"), "{told:?}");
+}
+
+/// Connections under keys of their own in one flow: the older leaves, told as far as it is known, and memory stays bounded.
+#[test]
+fn many_ids_in_one_flow() {
+    let m = large_hello();
+    let flow: Vec<Vec<u8>> = (0..20u8).map(|n| protect(1, &[n; 8], padded(crypto_frame(0, &m[..1100])))).collect();
+    let flow: Vec<&[u8]> = flow.iter().map(Vec::as_slice).collect();
+    let out = read_flow(&flow);
+    assert!(matches!(&out[..], [Message::Tls(h)] if h.sni.is_some()), "{out:?}");
+}
+
 proptest! {
     #[test]
     fn any_frames(frames in proptest::collection::vec(any::<u8>(), 20..200)) {
         let mut crypto = Crypto::default();
         crypto.read_frames(&frames);
-        prop_assert!(crypto.runs().iter().map(|r| r.1.len()).sum::<usize>() <= frames.len());
-        crypto.hello();
+        crypto.whole();
+        crypto.partly();
         read_all(&protect(1, &DCID, frames));
+    }
+    #[test]
+    fn any_pieces_over_any_datagrams(cuts in proptest::collection::vec(1usize..1500, 1..12), order in any::<u64>(), overlap in 0usize..60) {
+        let m = large_hello();
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|c| c.min(m.len())).chain([0, m.len()]).collect();
+        cuts.sort_unstable();
+        let mut flow: Vec<Vec<u8>> = cuts
+            .windows(2)
+            .flat_map(|w| [(w[0], w[0].midpoint(w[1])), (w[0].midpoint(w[1]), w[1])])
+            .map(|(from, to)| [crypto_frame(from.saturating_sub(overlap), &m[from.saturating_sub(overlap)..to]), vec![1, 0, 0]].concat())
+            .collect();
+        let mut rng = order;
+        for i in (1..flow.len()).rev() {
+            rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            flow.swap(i, (rng >> 33) as usize % (i + 1));
+        }
+        let flow: Vec<Vec<u8>> = flow.into_iter().map(|f| protect(1, &DCID, padded(f))).collect();
+        let flow: Vec<&[u8]> = flow.iter().map(Vec::as_slice).collect();
+        let out = read_flow(&flow);
+        let whole: Vec<_> = out.iter().filter(|o| matches!(o, Message::Tls(h) if h.ja3.len() == 32)).collect();
+        prop_assert_eq!(whole.len(), 1);
+        prop_assert!(!out.iter().any(|o| matches!(o, Message::Weird(..))));
     }
     #[test]
     fn any_flip_is_not_read(at in 6usize..1200, bit in 0u8..8) {

@@ -137,3 +137,8 @@ pub(crate) fn v1_tree(path: &[u8]) -> (Vec<u8>, Vec<u8>) {
 pub(crate) fn v1_tree_answer(service: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (vec![0xff, 0, 0, 0, 1, 0], [service, b"\0NTFS\0"].concat())
 }
+
+/// The old tree connect (0x70): path, password and service.
+pub(crate) fn v1_old_tree(path: &[u8], service: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    (vec![], [b"\x04".as_slice(), path, b"\0\x04secret\0\x04", service, b"\0"].concat())
+}

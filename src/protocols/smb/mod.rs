@@ -4,7 +4,7 @@
 //! by the message's own response bit, never by who is thought to have opened the flow, and joined by message id in a bounded table.
 
 mod frame;
-mod token;
+pub(super) mod token;
 mod v1;
 mod v2;
 

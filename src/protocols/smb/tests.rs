@@ -178,6 +178,50 @@ fn smb1_plain_names_and_a_chained_tree() {
 }
 
 #[test]
+fn smb1_old_tree_connect() {
+    let ask = |mid, path: &[u8], service: &[u8]| build::v1(0x70, None, 0, mid, &[build::v1_old_tree(path, service)], &[]);
+    let answer = |mid, status| build::v1(0x70, Some(status), 0, mid, &[(vec![0x68, 0x0b, 1, 0], vec![])], &[]);
+    let refused = |mid, status| build::v1(0x70, Some(status), 0, mid, &[(vec![], vec![])], &[]);
+    let tree = |path: &str, status, kind| smb(Smb::Tree { path: path.into(), status, kind });
+    let out = converse(&[
+        ask(1, br"\\OLD\C$", b"A:"),
+        ask(2, br"\\OLD\PRN", b"LPT1:"),
+        ask(3, b"\\\\OLD\\\x8e\xf3\x95\x74", b"?????"),
+        answer(2, 0),
+        answer(1, 0),
+        // ERRSRV/ERRinvnetname and ERRSRV/ERRbadpw, in the old codes.
+        refused(3, 0x0006_0002),
+        ask(4, br"\\OLD\IPC$", b"IPC"),
+        refused(4, 0x0002_0002),
+        // Nobody asked for it.
+        answer(9, 0),
+    ]);
+    let want = [tree(r"\\OLD\PRN", 0, 3), tree(r"\\OLD\C$", 0, 1), tree(r"\\OLD\受付", 0xc000_00cc, 0), tree(r"\\OLD\IPC$", LOGON_FAILURE, 0)];
+    assert_eq!(out, want);
+}
+
+#[test]
+fn smb1_old_tree_connect_odd_and_broken() {
+    // A client that says Unicode and means it: header 32 + word count 1 + byte count 2 + format 1 = 36, so no byte aligns.
+    let text = |s: &str| [b"\x04".as_slice(), &wide(s), &[0, 0]].concat();
+    let wide_tree = build::v1(0x70, None, UNICODE, 1, &[(vec![], text(r"\\OLD\D$"))], &[]);
+    // One that says it and does not.
+    let plain = build::v1(0x70, None, UNICODE, 2, &[build::v1_old_tree(br"\\OLD\E$", b"A:")], &[]);
+    let answer = |mid| build::v1(0x70, Some(0), NT_STATUS, mid, &[(vec![0, 0x10, 1, 0], vec![])], &[]);
+    let out = converse(&[wide_tree, plain, answer(1), answer(2)]);
+    assert_eq!(
+        out,
+        [smb(Smb::Tree { path: r"\\OLD\D$".into(), status: 0, kind: 0 }), smb(Smb::Tree { path: r"\\OLD\E$".into(), status: 0, kind: 1 })]
+    );
+    // Without the byte that says text, without its end, longer than any path.
+    let broken = build::v1(0x70, None, 0, 3, &[(vec![], b"\x05\\\\a\\b\0".to_vec())], &[]);
+    let endless = build::v1(0x70, None, 0, 4, &[(vec![], [b"\x04".as_slice(), &[b'x'; 5000]].concat())], &[]);
+    let out = converse(&[broken, answer(3), endless, answer(4)]);
+    assert_eq!(out[0], Message::Weird("smb_short_message", 32));
+    assert!(matches!(&out[1..], [Message::Smb(m)] if matches!(m.as_ref(), Smb::Tree { path, status: 0, kind: 0 } if path.len() == PATH_CHARS)));
+}
+
+#[test]
 fn netbios_session_first() {
     let request = [b"\x81\0\0\x44\x20".as_slice(), &[b'C'; 32], b"\0\x20", &[b'D'; 32], b"\0"].concat();
     assert_eq!(probe_of(probe, &request, 139), Verdict::Certain);

@@ -1,11 +1,11 @@
-//! What a session setup's security blob holds: NTLMSSP or Kerberos, in SPNEGO (RFC 4178, 4.2) or bare. A bounded search for the two signatures
+//! What a security blob of a session setup or of HTTP holds: NTLMSSP or Kerberos, in SPNEGO (RFC 4178, 4.2) or bare. A bounded search for the two signatures
 //! replaces a walk through ASN.1: it finds the same and cannot be led astray by nested lengths.
 
 use super::super::ntlmssp::Ntlm;
 
 /// A security blob.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) enum Token {
+pub(in crate::protocols) enum Token {
     /// An NTLMSSP message.
     Ntlm(Ntlm),
     /// A Kerberos ticket is shown (AP-REQ).
@@ -20,7 +20,7 @@ const KERBEROS_AP_REQ: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12,
 const SEARCHED: usize = 1024;
 
 /// Reads a blob.
-pub(super) fn read(blob: &[u8]) -> Token {
+pub(in crate::protocols) fn read(blob: &[u8]) -> Token {
     if let Some(ntlm) = Ntlm::find(blob) {
         return Token::Ntlm(ntlm);
     }

@@ -12,7 +12,9 @@ pub(super) const HEADER: usize = 32;
 
 const NEGOTIATE: u8 = 0x72;
 const SESSION_SETUP: u8 = 0x73;
-const TREE_CONNECT: u8 = 0x75;
+const TREE_CONNECT_ANDX: u8 = 0x75;
+/// The one of LAN Manager and before, which stands alone.
+const TREE_CONNECT: u8 = 0x70;
 const NO_ANDX: u8 = 0xff;
 /// Commands of one chain; [MS-CIFS] knows no longer ones.
 const CHAIN: usize = 8;
@@ -20,6 +22,8 @@ const CHAIN: usize = 8;
 const FLAG_RESPONSE: u8 = 0x80;
 const FLAG2_NT_STATUS: u16 = 0x4000;
 const FLAG2_UNICODE: u16 = 0x8000;
+/// Buffer format of a text that ends with NUL (2.2.4.50.1).
+const TEXT_FOLLOWS: u8 = 4;
 /// Requests that wait for their answer; beyond, the oldest is forgotten.
 const OUTSTANDING: usize = 64;
 
@@ -32,6 +36,8 @@ pub(super) struct Outstanding(BoundedMap<u32, Request>);
 pub(super) struct Request {
     kerberos: bool,
     path: Option<String>,
+    /// Kind of share that the old tree connect asked for: its answer does not name it.
+    kind: u8,
 }
 
 impl Outstanding {
@@ -97,7 +103,7 @@ fn nt_status(old: u32) -> u32 {
 pub(super) fn extent(w: &[u8], left: usize) -> (usize, usize) {
     match w.get(4) {
         None => (HEADER.min(left), left),
-        Some(&(NEGOTIATE | SESSION_SETUP | TREE_CONNECT)) => (left, left),
+        Some(&(NEGOTIATE | SESSION_SETUP | TREE_CONNECT | TREE_CONNECT_ANDX)) => (left, left),
         Some(_) => (0, left),
     }
 }
@@ -168,7 +174,7 @@ fn chain(h: &Header, m: &[u8], mut each: impl FnMut(u8, &Block<'_>) -> Option<()
         let b = Block::read(m, at)?;
         each(command, &b)?;
         let (Some(next), Some(offset)) = (u8_at(b.words, 0), u16_at(b.words, 2)) else { return Some(()) };
-        if next == NO_ANDX || usize::from(offset) <= at || !matches!(command, SESSION_SETUP | TREE_CONNECT) {
+        if next == NO_ANDX || usize::from(offset) <= at || !matches!(command, SESSION_SETUP | TREE_CONNECT_ANDX) {
             return Some(());
         }
         (command, at) = (next, usize::from(offset));
@@ -180,7 +186,8 @@ fn requests(h: &Header, m: &[u8], waiting: &mut Outstanding, out: &mut Vec<Messa
     let mut request = Request::default();
     let read = chain(h, m, |command, b| match command {
         SESSION_SETUP => session_request(h, b, &mut request, out),
-        TREE_CONNECT => tree_request(h, b, &mut request),
+        TREE_CONNECT_ANDX => tree_request(h, b, &mut request),
+        TREE_CONNECT => old_tree_request(h, b, &mut request),
         _ => Some(()),
     });
     waiting.0.insert(h.id, request);
@@ -230,16 +237,35 @@ fn tree_request(h: &Header, b: &Block<'_>, request: &mut Request) -> Option<()> 
     Some(())
 }
 
+/// 2.2.4.50.1: path, password and service, each behind a byte that says that text follows. OEM text by the book; what says Unicode and has a zero
+/// in every other byte is read as such.
+fn old_tree_request(h: &Header, b: &Block<'_>, request: &mut Request) -> Option<()> {
+    let wide = h.unicode && u8_at(b.bytes, 2 + (b.at + 1) % 2) == Some(0);
+    let mut from = 0;
+    let mut text = || {
+        u8_at(b.bytes, from).filter(|format| *format == TEXT_FOLLOWS)?;
+        from += 1;
+        Some(b.text(&mut from, wide, PATH_CHARS))
+    };
+    request.path = Some(text()?);
+    let service = text().and_then(|_password| text()).unwrap_or_default();
+    request.kind = kind_of(service.as_bytes());
+    Some(())
+}
+
 fn responses(h: &Header, m: &[u8], waiting: &mut Outstanding, out: &mut Vec<Message>) -> Option<()> {
     let request = waiting.0.remove(&h.id).unwrap_or_default();
     let mut path = request.path;
     chain(h, m, |command, b| {
         match command {
             SESSION_SETUP => session_response(h, b, request.kerberos, out)?,
+            TREE_CONNECT_ANDX => {
+                let kind = kind_of(before_nul(b.bytes));
+                out.extend(path.take().map(|path| Message::Smb(Box::new(Smb::Tree { path, status: h.status, kind }))));
+            }
             TREE_CONNECT => {
-                if let Some(path) = path.take() {
-                    out.push(Message::Smb(Box::new(Smb::Tree { path, status: h.status, kind: share_kind(b) })));
-                }
+                let kind = if h.status == 0 { request.kind } else { 0 };
+                out.extend(path.take().map(|path| Message::Smb(Box::new(Smb::Tree { path, status: h.status, kind }))));
             }
             _ => {}
         }
@@ -259,9 +285,9 @@ fn session_response(h: &Header, b: &Block<'_>, kerberos: bool, out: &mut Vec<Mes
     Some(())
 }
 
-/// The service behind a tree, as the answer names it (2.2.4.55.2).
-fn share_kind(b: &Block<'_>) -> u8 {
-    match before_nul(b.bytes) {
+/// The service behind a tree by its name (2.2.4.55.2, 2.2.4.50.1).
+fn kind_of(service: &[u8]) -> u8 {
+    match service {
         b"A:" => 1,
         b"IPC" => 2,
         b"LPT1:" => 3,

@@ -6,6 +6,9 @@ use crate::base::{Addr, Mac};
 /// Addresses taken from one cell; a device with more has them by DHCP or is a router.
 const PER_CELL: usize = 32;
 
+/// Words looked at in one cell: a cell of nothing but words is no list of addresses.
+const WORDS: usize = 256;
+
 /// Words that say that there is no (fixed) address.
 const NONE: &[&str] =
     &["dhcp", "自動", "自動取得", "動的", "なし", "無", "無し", "未設定", "未定", "不明", "n/a", "na", "none", "nil", "-", "--", "ー", "―", "?", "?"];
@@ -51,7 +54,7 @@ fn padded(word: &str) -> Option<Addr> {
 fn words<T: PartialEq>(cell: &str, read: impl Fn(&str) -> Option<T>) -> (Vec<T>, Vec<String>) {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     let split = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '、' | '，' | '|' | '・' | '(' | ')');
-    for word in cell.split(split).filter(|w| !w.is_empty() && !is_none(w)) {
+    for word in cell.split(split).filter(|w| !w.is_empty() && !is_none(w)).take(WORDS) {
         // A slash separates addresses, or an address from its prefix length.
         let parts: Vec<&str> = if read(word).is_some() { vec![word] } else { word.split('/').filter(|p| !p.is_empty()).collect() };
         for part in parts {

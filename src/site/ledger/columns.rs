@@ -6,6 +6,7 @@ use super::{cells, one_word_list};
 use crate::site::nearest;
 use serde::Deserialize;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// What a column holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -209,11 +210,15 @@ fn header_row(rows: &[Row], names: &ColumnNames) -> Option<usize> {
     (best.0 > 0).then_some(best.1.0)
 }
 
+/// The names of every column as [`one_word`] makes them, once: the first twenty rows are asked for each.
+static NAMES: LazyLock<Vec<(Column, Vec<String>)>> =
+    LazyLock::new(|| Column::ALL.iter().map(|c| (*c, c.names().iter().map(|n| one_word(n)).collect())).collect());
+
 /// Places whose header names the column: those named exactly, best name first, else those that hold a telling part.
 fn by_header(c: Column, words: &[String]) -> Vec<usize> {
     let mut exact: Vec<usize> = Vec::new();
-    for name in c.names() {
-        exact.extend(words.iter().enumerate().filter(|(_, w)| *w == &one_word(name)).map(|e| e.0));
+    for name in NAMES.iter().filter(|n| n.0 == c).flat_map(|n| &n.1) {
+        exact.extend(words.iter().enumerate().filter(|(_, w)| *w == name).map(|e| e.0));
     }
     let part = words.iter().enumerate().filter(|(_, w)| c.parts().iter().any(|p| w.contains(p))).map(|e| e.0);
     exact.extend(part.collect::<Vec<_>>());

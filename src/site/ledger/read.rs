@@ -13,6 +13,10 @@ use std::path::Path;
 const FILE_CAP: u64 = 64 << 20;
 /// Rows beyond this are not read.
 pub const ROWS_CAP: usize = 100_000;
+/// MACs and addresses taken of one row. Every MAC becomes an entry with all addresses, so what a row may cost is their product: without a cap a row
+/// of 256 cells would make a thousand times its own size.
+const MACS_CAP: usize = 16;
+const IPS_CAP: usize = 32;
 /// Warnings beyond this are counted only.
 const WARNINGS_CAP: usize = 200;
 
@@ -144,6 +148,13 @@ fn entry(row: &Row, columns: &[ColumnGuess], report: &mut LedgerReport) -> Vec<E
             }
         }
     }
+    macs.sort();
+    macs.dedup();
+    if macs.len() > MACS_CAP || ips.len() > IPS_CAP {
+        report.warn(row.line, format!("more than {MACS_CAP} MAC or {IPS_CAP} IP addresses; the rest was left out"));
+        macs.truncate(MACS_CAP);
+        ips.truncate(IPS_CAP);
+    }
     if macs.is_empty() && ips.is_empty() {
         if bad == 0 {
             report.warn(row.line, "neither MAC nor IP address: the device cannot be recognised".to_owned());
@@ -158,8 +169,6 @@ fn entry(row: &Row, columns: &[ColumnGuess], report: &mut LedgerReport) -> Vec<E
     if macs.is_empty() {
         return vec![whole];
     }
-    macs.sort();
-    macs.dedup();
     macs.into_iter().map(|m| Entry { mac: Some(m), ..whole.clone() }).collect()
 }
 

@@ -110,3 +110,16 @@ fn rows_and_warnings_are_capped() {
     assert_eq!((l.len(), r.rows, r.warnings.len()), (99_999, 99_999, 200), "the header is a row of the file");
     assert!(r.more_warnings > 99_000 && r.warnings.iter().any(|w| w.1.starts_with("more than 100000 rows")));
 }
+
+/// Every MAC becomes an entry with every address of its row: 256 cells of 32 each would make 268 MB of one row of 76 kB.
+#[test]
+fn a_row_of_addresses_only_costs_no_more_than_a_large_one() {
+    let mut header = vec!["mac"; 128];
+    header.extend(["ip"; 128]);
+    let macs = (0..128 * 32u32).map(|i| format!("00:00:0e:00:{:02x}:{:02x}", i >> 8, i & 255)).collect::<Vec<_>>();
+    let ips = (0..128 * 32u32).map(|i| format!("10.0.{}.{}", i >> 8, i & 255)).collect::<Vec<_>>();
+    let cells = macs.chunks(32).chain(ips.chunks(32)).map(|c| c.join(" ")).collect::<Vec<_>>();
+    let (l, r) = read(&format!("{}\n{}\n", header.join(","), cells.join(",")));
+    assert_eq!((l.len(), l.iter().map(|e| e.ips.len()).max()), (16, Some(32)));
+    assert_eq!(r.lines()[0], "l.csv:2: more than 16 MAC or 32 IP addresses; the rest was left out");
+}

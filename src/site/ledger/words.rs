@@ -1,6 +1,8 @@
 //! Words of hospital ledgers: spellings made equal, roles by their Japanese and English names.
 
 use super::Role;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 
 /// NFKC: full-width digits and letters become plain ones, half-width katakana full ones.
@@ -70,6 +72,12 @@ const WHOLE: &[(Role, &[&str])] = &[
     (Role::Unknown, &["unknown", "不明", "その他", "other"]),
 ];
 
+/// The words of [`WHOLE`] as [`one_word`] makes them, once: every row of a ledger asks.
+static WHOLE_WORDS: LazyLock<HashMap<String, Role>> = LazyLock::new(|| {
+    // Of equal words the first counts, so it is put in last.
+    WHOLE.iter().rev().flat_map(|(role, words)| words.iter().rev().map(|w| (one_word(w), *role))).collect()
+});
+
 /// Words that name a role wherever they stand; the first that occurs decides.
 const PART: &[(Role, &[&str])] = &[
     (Role::Pacs, &["pacs", "画像サーバ", "画像保管", "画像管理", "vna"]),
@@ -122,7 +130,7 @@ pub fn role(cell: &str) -> Option<Role> {
         return Some(Role::Unknown);
     }
     let stem = ["サーバー", "サーバ", "server", "端末", "機器", "装置", "用"].iter().find_map(|s| word.strip_suffix(s)).filter(|s| !s.is_empty());
-    let whole = |w: &str| WHOLE.iter().find(|(_, words)| words.iter().any(|x| one_word(x) == w)).map(|e| e.0);
+    let whole = |w: &str| WHOLE_WORDS.get(w).copied();
     whole(&word).or_else(|| stem.and_then(whole)).or_else(|| PART.iter().find(|(_, words)| words.iter().any(|x| word.contains(x))).map(|e| e.0))
 }
 
