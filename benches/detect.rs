@@ -46,14 +46,16 @@ fn event(n: u64) -> Event {
         ..FlowInfo::default()
     };
     let shape = if proto == 6 { Shape::Syn } else { Shape::Udp };
-    Event { ts, packet: n, kind: EventKind::Contact(Box::new(Contact { flow, outcome, shape, icmp: None, tries: 1 })) }
+    Event { ts, packet: n, kind: EventKind::Contact(Contact { flow, outcome, shape, icmp: None, tries: 1 }) }
 }
 
 #[divan::bench]
 fn learn(bencher: Bencher<'_, '_>) {
     let (mut assets, mut round) = (Assets::new(Arc::new(Site::default())), 0);
     bencher.counter(ItemsCount::new(EVENTS)).with_inputs(|| (round += 1, events(round)).1).bench_local_values(|all| {
-        all.iter().for_each(|e| assets.update(e));
+        for e in &all {
+            assets.update(e);
+        }
     });
 }
 
@@ -63,7 +65,9 @@ fn event_and_tick(bencher: Bencher<'_, '_>, id: &str) {
     let make = DETECTORS.iter().find(|d| d.0 == id).expect("an id of the registry").1;
     let mut detector = make(signatures.require(id).expect("every detector has a signature")).expect("its signature is whole");
     let (mut assets, mut out, mut round) = (Assets::new(site.clone()), Vec::new(), 0);
-    events(0).iter().for_each(|e| assets.update(e));
+    for e in &events(0) {
+        assets.update(e);
+    }
     bencher.counter(ItemsCount::new(EVENTS)).with_inputs(|| (round += 1, events(round)).1).bench_local_values(|all| {
         for e in &all {
             detector.event(e, &Scene { site: &site, assets: &assets, now: e.ts }, &mut out);

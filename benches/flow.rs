@@ -25,7 +25,7 @@ fn table(flows: u64, hash: &KeyedHash) -> FlowTable {
     let mut t = FlowTable::new(flows as usize + PACKETS);
     for n in 0..flows {
         let (p, key, side) = packet(hash, n, tcp::SYN);
-        t.insert(p.hash, Flow::begin(key, side, &p, (false, false)));
+        t.insert(p.hash, Flow::begin(key, side, &p, || (false, false)));
     }
     t
 }
@@ -53,7 +53,7 @@ fn begin_and_end(bencher: Bencher<'_, '_>, flows: u64) {
     let mut t = table(flows, &hash);
     let packets: Vec<_> = (0..PACKETS as u64).map(|i| packet(&hash, flows + i, tcp::SYN)).collect();
     bencher.counter(ItemsCount::new(PACKETS)).bench_local(|| {
-        let at: Vec<_> = packets.iter().map(|(p, key, side)| t.insert(p.hash, Flow::begin(*key, *side, p, (false, false)))).collect();
+        let at: Vec<_> = packets.iter().map(|(p, key, side)| t.insert(p.hash, Flow::begin(*key, *side, p, || (false, false)))).collect();
         at.into_iter().flatten().filter(|at| t.remove(*at).is_some()).count()
     });
     assert_eq!(t.len() as u64, flows);
@@ -63,7 +63,7 @@ fn begin_and_end(bencher: Bencher<'_, '_>, flows: u64) {
 fn write_community_id(bencher: Bencher<'_, '_>) {
     let hash = KeyedHash::new(1);
     let (p, key, side) = packet(&hash, 7, tcp::SYN);
-    let tuple = Flow::begin(key, side, &p, (false, false)).tuple();
+    let tuple = Flow::begin(key, side, &p, || (false, false)).tuple();
     bencher.bench_local(|| community_id(black_box(&tuple)));
 }
 

@@ -38,6 +38,7 @@ const FOUND: &[(&str, &str, &str, Severity, u64)] = &[
     ("nmap_tcp_22_ipv6.pcap", "scan", "fc00::200:ff:fe00:10", Severity::Medium, 250),
     ("test7-malicious.pcap", "scan", "192.168.2.16", Severity::Medium, 76),
     ("test8-malicious.pcap", "scan", "192.168.1.247", Severity::Medium, 250),
+    ("pcap__tcp_scan.pcapng", "scan", "192.168.1.178", Severity::Medium, 1),
     ("445_scan.pcap", "scan", "176.192.150.3", Severity::Medium, 9),
     ("purplesharp_ad_playbook_I_2020-10-22042947.cap", "rdp-fanout", "172.18.39.5", Severity::Medium, 3),
     ("filecontainer-smb.pcap", "new-admin-edge", "192.168.202.115", Severity::Medium, 1),
@@ -53,6 +54,10 @@ const NOT_FOUND: &[(&str, &str)] = &[
     ("backscatter.trace", "scan"),
     // Nobody was reached: there is no SMB at all.
     ("eternalblue-failed-patched-win7.pcap", "smb-fanout"),
+    // Eighteen packets: one web server that answers and two hosts that refuse. A browser with two old bookmarks does the same.
+    ("nmap_tcp_22_ipv4.pcap", "scan"),
+    // The list of shares of three hosts by IPC$, one of them a directory server: what an inventory asks. The desktops that follow are told (rdp-fanout).
+    ("purplesharp_ad_playbook_I_2020-10-22042947.cap", "smb-fanout"),
     // An exploit against one host is no fan-out.
     ("eternalblue-success-unpatched-win7.pcap", "smb-fanout"),
 ];

@@ -21,7 +21,11 @@ fn shared() -> Option<PathBuf> {
 }
 
 fn run(capture: &Path, site: Option<&Path>) -> Outcome {
-    let site = Arc::new(Site::open(site, &[]).unwrap());
+    run_with(capture, site, &[])
+}
+
+fn run_with(capture: &Path, site: Option<&Path>, clinical: &[spanward::base::Cidr]) -> Outcome {
+    let site = Arc::new(Site::open(site, clinical).unwrap());
     let source = Replay::open(&[capture.to_path_buf()], ReplayOptions::default()).unwrap();
     replay(source, &Options::new(site, Arc::new(Signatures::embedded().unwrap())), Vec::new(), &mut |_| {}).unwrap()
 }
@@ -80,6 +84,38 @@ fn the_bed_s_lateral_scenarios() {
         }
         if name == "rdp_chain" && o.book.incidents().iter().all(|i| i.path.len() < 3 || i.origin != "supplier") {
             wrong.push(format!("{name}: no incident with three hops from the supplier"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Without a ledger nobody is known as administrator: what was done must tell an inventory from a spread.
+#[test]
+fn without_a_ledger_an_inventory_is_no_spread_and_the_attacks_keep_their_weight() {
+    let Some(shared) = shared() else { return };
+    let captures = shared.join("bed/captures");
+    let clinical = ["10.10.10.0/24".parse().unwrap()];
+    let mut wrong = Vec::new();
+    for zones in [&clinical[..], &[]] {
+        let o = run_with(&captures.join("benign_day.pcap"), None, zones);
+        tell("benign_day without a ledger", &o);
+        let loud = o.book.findings().iter().filter(|k| LATERAL.contains(&k.finding.detector) && k.finding.severity >= Severity::Medium);
+        wrong.extend(loud.map(|k| format!("benign_day: {} by {}", k.finding.detector, k.finding.orig.word())));
+        for (name, detector, orig, least) in [
+            ("smb_spread", "smb-fanout", "10.10.10.12", Severity::High),
+            ("smb_spread", "new-admin-edge", "10.10.10.12", Severity::Medium),
+            ("smb_spread_enc", "smb-fanout", "10.10.10.12", Severity::High),
+            ("scan", "scan", "10.10.40.10", Severity::High),
+            ("incident", "scan", "10.10.20.20", Severity::High),
+            ("incident", "spread-path", "10.10.40.10", Severity::Medium),
+            ("rdp_chain", "spread-path", "10.10.40.10", Severity::Medium),
+            ("rdp_chain", "new-admin-edge", "10.10.20.10", Severity::Medium),
+        ] {
+            let o = run_with(&captures.join(format!("{name}.pcap")), None, zones);
+            let is = |k: &&spanward::incident::Kept| k.finding.detector == detector && k.finding.orig.word() == orig && k.finding.severity >= least;
+            if !o.book.findings().iter().any(|k| is(&k)) {
+                wrong.push(format!("{name}: no {detector} by {orig} at {least}"));
+            }
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -43,7 +43,9 @@ fn dhcp(ts: Timestamp, frame: &str, d: Dhcp) -> Event {
 }
 fn learn(site: Arc<Site>, events: &[Event]) -> Assets {
     let mut assets = Assets::new(site);
-    events.iter().for_each(|e| assets.update(e));
+    events.iter().for_each(|e| {
+        assets.update(e);
+    });
     assets
 }
 fn names(assets: &Assets, a: &str) -> Vec<String> {

@@ -1,8 +1,8 @@
 //! `new-admin-edge`: a remote-administration session between two hosts that never had one (ATT&CK T1021). Novelty is a prior, never an alarm by
 //! itself: a finding needs a session that is worked in, and behaviour that does not fit the two hosts.
 
-use super::fanout::{is_administrator, is_server, is_terminal};
-use super::sessions::{Change, Session, Sessions, admin_service};
+use super::fanout::{is_administrator, is_server, is_task, is_terminal};
+use super::sessions::{Change, Content, Session, Sessions, admin_service};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp};
@@ -94,11 +94,14 @@ impl NewAdminEdge {
         let admin = scene.site.may_administer(t.orig) || is_administrator(scene.assets.role(t.orig));
         let (from_pc, to_pc) = (is_terminal(scene, t.orig), is_terminal(scene, t.resp));
         let chained = self.cause(t.orig, s.flow.first_ts).is_some_and(|i| i.from != t.resp && !scene.site.may_administer(i.from));
+        // Files on an ordinary share, or a look at what shares there are, is no administration, whoever does it: half a sign between two terminals,
+        // none from a server. What is encrypted may be anything.
+        let files = via == Service::Smb && s.is_plain();
         let signs = [
             ("new edge", 1.0, true),
             ("the source itself was reached by remote administration just before", 2.0, chained),
-            ("terminal to terminal", 2.0, from_pc && to_pc),
-            ("server to terminal", 2.0, !from_pc && to_pc && is_server(scene, t.orig, via)),
+            ("terminal to terminal", if files { 1.0 } else { 2.0 }, from_pc && to_pc),
+            ("server to terminal", 2.0, !files && !from_pc && to_pc && is_server(scene, t.orig, via)),
             (
                 "into the clinical zone",
                 1.0,
@@ -110,6 +113,9 @@ impl NewAdminEdge {
         ];
         if admin {
             return (0.0, vec!["the source is expected to administer others"]);
+        }
+        if files && is_task(scene, t.orig, t.resp) {
+            return (0.0, vec!["it is the source's task to have files there"]);
         }
         let hit = signs.iter().filter(|x| x.2);
         (hit.clone().map(|x| x.1).sum(), hit.map(|x| x.0).collect())
@@ -130,7 +136,9 @@ impl Detector for NewAdminEdge {
             self.reach(&s, via);
         }
         let worked_in = if via == Service::Smb {
-            s.logged_on && (s.shares.admin || is_terminal(scene, t.resp)) && matches!(change, Change::Entered | Change::Lives)
+            let known = s.shares.content() != Content::Unknown || s.ended || s.lives;
+            let entered = matches!(change, Change::Entered | Change::Lives | Change::Ended);
+            s.logged_on && known && (s.shares.admin || is_terminal(scene, t.resp)) && entered
         } else {
             s.lives && change == Change::Lives
         };
@@ -223,6 +231,34 @@ mod tests {
         let mut s = stage(hospital());
         let f = flow(at(0.0), "10.10.10.11", "10.10.10.12", 3389);
         s.play(vec![contact(at(0.0), f, Outcome::Answered, crate::event::Shape::Syn), ended(record(f, at(6.6), [4_000, 5_500]))]);
+        assert_eq!(s.worst(), Some(Severity::Medium));
+    }
+
+    #[test]
+    fn files_on_a_share_are_no_administration_and_an_archive_at_its_task_is_silent() {
+        let site = || hospital_with(&[("10.10.20.30", crate::site::Role::Pacs), ("10.10.10.61", crate::site::Role::Modality)]);
+        let play = |from: &str, to: &str, trees: &[&str]| {
+            let mut s = stage(site());
+            s.play(smb_session(at(0.0), from, to, trees));
+            s.worst()
+        };
+        assert_eq!(play("10.10.20.30", "10.10.10.61", &["IPC$", "export"]), None);
+        assert!(play("10.10.20.30", "10.10.10.61", &["IPC$", "ADMIN$"]) >= Some(Severity::High));
+        assert!(play("10.10.20.30", "10.10.10.13", &["IPC$", "C$"]) >= Some(Severity::High));
+        for trees in [&["IPC$"][..], &["IPC$", "share"]] {
+            assert_eq!(play("10.10.20.20", "10.10.10.13", trees), Some(Severity::Low), "a server that looks at {trees:?}");
+            assert_eq!(play("10.10.10.12", "10.10.10.13", trees), Some(Severity::Low), "a colleague's computer, {trees:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_encrypted_may_be_anything() {
+        let mut s = stage(hospital());
+        let mut ev = smb_session(at(0.0), "10.10.20.20", "10.10.10.13", &["IPC$"]);
+        let f = crate::event::FlowInfo { recognised: true, ..flow(at(0.0), "10.10.20.20", "10.10.10.13", 445) };
+        let sealed = crate::protocols::Message::Smb(Box::new(crate::protocols::smb::Smb::Encrypted));
+        ev.insert(ev.len() - 1, message(at(0.01), f, true, sealed));
+        s.play(ev);
         assert_eq!(s.worst(), Some(Severity::Medium));
     }
 }

@@ -4,15 +4,18 @@
 use crate::base::{Outcome, Service, Span, Timestamp};
 use crate::bounded::BoundedMap;
 use crate::event::{Event, EventKind, FlowInfo, FlowRecord};
-use crate::protocols::{Message, ntlmssp::Ntlm, rdp::Rdp, smb::Smb};
+use crate::protocols::{Message, ntlmssp::Ntlm, rdp::Rdp, smb::PENDING, smb::Smb};
 
 /// A session must have carried this much payload in each direction to count as used, in bytes. A refused RDP logon (CredSSP) stays near 2 KiB
 /// and ends within a second; lower it and guessing looks like working.
 const USED_PAYLOAD: u64 = 1024;
 /// … and must have lasted this long, unless it carried [`GROWN_PAYLOAD`] in one direction.
-const USED_SPAN: Span = Span::secs(3);
+pub(super) const USED_SPAN: Span = Span::secs(3);
 /// Payload in one direction that makes a session used whatever its length, in bytes.
 const GROWN_PAYLOAD: u64 = 16 * 1024;
+
+/// The dialect by which SMB 1 is told.
+const SMB1: u16 = 0x0001;
 
 /// What was connected to over SMB.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -25,6 +28,36 @@ pub(super) struct Shares {
     pub disk: bool,
     /// An administrative share that was refused.
     pub admin_denied: bool,
+    /// It turned to encryption: what followed cannot be seen.
+    pub sealed: bool,
+}
+
+/// What a session over SMB was for, as far as the wire shows; from little to much.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Content {
+    /// No share is known: not yet, or its messages were not captured.
+    Unknown,
+    /// `IPC$` alone: who asks which shares or printers there are does no more. So does who starts a service by a pipe; the pipes are not seen.
+    Pipes,
+    /// An ordinary share: files.
+    Files,
+    /// Encrypted.
+    Sealed,
+    /// `ADMIN$` or a drive: reached, or refused.
+    Admin,
+}
+
+impl Shares {
+    /// What it was for.
+    pub fn content(self) -> Content {
+        match self {
+            Shares { admin, admin_denied, .. } if admin || admin_denied => Content::Admin,
+            Shares { sealed: true, .. } => Content::Sealed,
+            Shares { disk: true, .. } => Content::Files,
+            Shares { ipc: true, .. } => Content::Pipes,
+            _ => Content::Unknown,
+        }
+    }
 }
 
 /// One session.
@@ -40,6 +73,10 @@ pub(super) struct Session {
     pub lives: bool,
     /// A logon was confirmed.
     pub logged_on: bool,
+    /// A logon was refused.
+    pub refused: bool,
+    /// SMB 1: what old devices speak, and exploits of it.
+    pub smb1: bool,
     /// The end was seen.
     pub ended: bool,
     /// SMB shares.
@@ -48,6 +85,28 @@ pub(super) struct Session {
     pub user: Option<String>,
     /// Where the account was read: `ntlm` (proven by the logon) or `rdp-cookie` (a claim).
     pub user_source: &'static str,
+}
+
+impl Session {
+    /// Nothing more than a greeting yet: what it is for will show.
+    pub fn is_pending(&self) -> bool {
+        !self.ended && !self.lives && !self.refused && self.shares.content() == Content::Unknown
+    }
+    /// Files or a list of shares, seen to be no more than that.
+    pub fn is_plain(&self) -> bool {
+        !self.refused && matches!(self.shares.content(), Content::Files | Content::Pipes)
+    }
+    /// A greeting, or a look at what shares there are: how inventories, printer clients and neighbourhood lists go about. Old SMB 1 is left out, since
+    /// its exploits do no more either.
+    pub fn is_glance(&self) -> bool {
+        !self.refused
+            && !self.smb1
+            && match self.shares.content() {
+                Content::Pipes => true,
+                Content::Unknown => self.is_pending() || !self.logged_on && !self.lives,
+                _ => false,
+            }
+    }
 }
 
 /// What an event changed in a session.
@@ -59,6 +118,8 @@ pub(super) enum Change {
     Speaks,
     /// A logon was confirmed, or a share connected.
     Entered,
+    /// A logon was refused.
+    Refused,
     /// It is being worked in.
     Lives,
     /// It is over.
@@ -118,6 +179,8 @@ impl Sessions {
             speaks: false,
             lives: false,
             logged_on: false,
+            refused: false,
+            smb1: false,
             ended: false,
             shares: Shares::default(),
             user: None,
@@ -160,7 +223,7 @@ fn read(s: &mut Session, from_orig: bool, message: &Message) -> Change {
     match message {
         Message::Smb(m) => match m.as_ref() {
             Smb::Session { status: 0, .. } => {
-                (s.speaks, s.logged_on) = (true, true);
+                (s.speaks, s.logged_on, s.refused) = (true, true, false);
                 Change::Entered
             }
             Smb::Tree { path, status, .. } => tree(s, path, *status),
@@ -169,8 +232,19 @@ fn read(s: &mut Session, from_orig: bool, message: &Message) -> Change {
                 s.speaks = true;
                 said(spoke)
             }
-            Smb::Negotiated { .. } | Smb::Encrypted | Smb::Session { .. } => {
+            // Only who is logged on has a key to encrypt with ([MS-SMB2] 3.2.4.1.8).
+            Smb::Encrypted => {
+                let first = !s.shares.sealed;
+                (s.speaks, s.logged_on, s.shares.sealed) = (true, true, true);
+                if first { Change::Entered } else { Change::More }
+            }
+            Smb::Session { .. } => {
+                (s.speaks, s.refused) = (true, true);
+                Change::Refused
+            }
+            Smb::Negotiated { dialect, .. } => {
                 s.speaks = true;
+                s.smb1 |= *dialect == SMB1;
                 said(spoke)
             }
         },
@@ -195,7 +269,7 @@ fn tree(s: &mut Session, path: &str, status: u32) -> Change {
     let share = Smb::share(path);
     let drive = share.len() == 2 && share.ends_with('$');
     let admin = share == "ADMIN$" || drive;
-    if status != 0 {
+    if status != 0 && status != PENDING {
         s.shares.admin_denied |= admin;
         return if admin { Change::Entered } else { Change::More };
     }

@@ -1,7 +1,7 @@
 //! `smb-fanout`: one host opens SMB sessions to many hosts that are not its file servers: how ransomware and worms walk through a hospital
 //! (ATT&CK T1021.002, T1570). Judged by sessions that speak SMB, so a half-open scan does not count, and a capture without SYNs does.
 
-use super::fanout::{Fan, Measure, Target, is_server, is_terminal};
+use super::fanout::{Fan, Measure, Target, is_server, is_task, is_terminal};
 use super::sessions::{Change, Sessions};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene};
@@ -39,7 +39,7 @@ pub struct SmbFanout {
 impl SmbFanout {
     /// With these numbers.
     pub fn new(tuning: Tuning) -> SmbFanout {
-        SmbFanout { sessions: Sessions::new(16_384, |s| s == Service::Smb), fan: Fan::new(ID, tuning.measure) }
+        SmbFanout { sessions: Sessions::new(16_384, |s| s == Service::Smb), fan: Fan::new(ID, tuning.measure, weigh) }
     }
 }
 
@@ -56,13 +56,14 @@ impl Detector for SmbFanout {
             && c.shape == Shape::Syn
             && matches!(c.outcome, Outcome::Refused | Outcome::Attempted)
         {
-            self.fan.failed(c.flow.tuple.orig, c.flow.tuple.resp, event.ts);
+            self.fan.failed(c);
         }
         if let Some((session, change)) = self.sessions.update(event)
-            && matches!(change, Change::Speaks | Change::Entered | Change::Lives)
+            && !matches!(change, Change::Answered | Change::More)
             && session.speaks
         {
-            self.fan.session(&session, scene, weigh, out);
+            self.fan.session(&session, scene);
+            self.fan.speak(scene, out);
         }
     }
     fn held(&self) -> (usize, u64) {
@@ -71,14 +72,23 @@ impl Detector for SmbFanout {
     }
 }
 
-/// A file server that others use too is what SMB is for; a terminal is nobody's file server; an administrative share is never a user's.
-fn weigh(scene: &Scene<'_>, _orig: Addr, t: &Target) -> f64 {
+/// A file server that others use too is what SMB is for; a terminal is nobody's file server; an administrative share is never a user's. A greeting
+/// under way weighs nothing yet, nor do files where it is the originator's task to have them. A refused logon of a copier is a changed password, until
+/// there are many.
+fn weigh(scene: &Scene<'_>, orig: Addr, t: &Target) -> f64 {
+    let task = is_task(scene, orig, t.addr);
+    if t.visit.is_pending() || task && t.visit.is_plain() && !t.refused {
+        return 0.0;
+    }
+    if task && t.is_refused() {
+        return 0.5;
+    }
     let by_host = match () {
         () if is_terminal(scene, t.addr) => 1.5,
         () if is_server(scene, t.addr, Service::Smb) => 0.34,
         () => 1.0,
     };
-    if t.shares.admin || t.shares.admin_denied { f64::max(by_host, 1.5) } else { by_host }
+    if t.is_administered() { f64::max(by_host, 1.5) } else { by_host }
 }
 
 #[cfg(test)]
@@ -86,6 +96,7 @@ mod tests {
     use super::super::testing::*;
     use super::*;
     use crate::base::Severity;
+    use crate::site::Role;
 
     fn stage(site: crate::site::Site) -> Stage {
         Stage::new(site, build(super::super::signature::Signatures::embedded().unwrap().require(ID).unwrap()).unwrap())
@@ -156,5 +167,79 @@ mod tests {
                 .collect(),
         );
         assert!(s.said.is_empty());
+    }
+
+    #[test]
+    fn a_look_at_what_shares_there_are_is_low_unless_it_searches_or_comes_from_a_place_of_work() {
+        let look = |from: &str| (1..9).flat_map(|n| smb_session(at(f64::from(n)), from, &format!("10.10.30.{n}"), &["IPC$"])).collect::<Vec<_>>();
+        let dead = |from: &'static str| {
+            (0..5).map(move |n| contact(at(0.5), flow(at(0.1), from, &format!("10.10.30.{}", 100 + n), 445), Outcome::Attempted, Shape::Syn))
+        };
+        for (site, from, searches, want) in [
+            (crate::site::Site::default(), "10.10.20.9", false, Severity::Low),
+            (hospital(), "10.10.20.9", false, Severity::Low),
+            (hospital(), "10.10.10.12", false, Severity::Medium),
+            (hospital(), "10.10.20.9", true, Severity::High),
+        ] {
+            let mut s = stage(site);
+            s.play(if searches { dead("10.10.20.9").chain(look(from)).collect() } else { look(from) });
+            assert_eq!(s.worst(), Some(want), "{from}, searches: {searches}");
+        }
+    }
+
+    #[test]
+    fn a_copier_and_an_archive_at_their_task_are_silent_and_the_same_ones_turned_are_not() {
+        let site = || {
+            hospital_with(&[
+                ("10.10.30.90", Role::Printer),
+                ("10.10.20.30", Role::Pacs),
+                ("10.10.10.61", Role::Modality),
+                ("10.10.10.62", Role::Modality),
+                ("10.10.10.63", Role::Modality),
+            ])
+        };
+        let scans = |n: u32| {
+            (11..11 + n)
+                .flat_map(|i| smb_session(at(f64::from(i) * 9.0), "10.10.30.90", &format!("10.10.10.{i}"), &["IPC$", "scan"]))
+                .collect::<Vec<_>>()
+        };
+        let fetched = (61..64).flat_map(|i| smb_session(at(f64::from(i)), "10.10.20.30", &format!("10.10.10.{i}"), &["IPC$", "export"]));
+        let mut s = stage(site());
+        s.play(scans(8).into_iter().chain(fetched).chain(smb_refused(at(300.0), "10.10.30.90", "10.10.30.11")).collect());
+        assert!(s.said.is_empty(), "{:?}", s.said);
+        let mut s = stage(site());
+        s.play((11..19).flat_map(|i| smb_refused(at(f64::from(i)), "10.10.30.90", &format!("10.10.10.{i}"))).collect());
+        assert!(s.worst() >= Some(Severity::Medium), "refused by eight");
+        assert!(s.findings()[0].evidence["refused_logons"].as_u64() >= Some(7), "the eighth may come after the last word");
+        let mut s = stage(site());
+        s.play((11..16).flat_map(|i| smb_session(at(f64::from(i)), "10.10.20.30", &format!("10.10.10.{i}"), &["IPC$", "ADMIN$"])).collect());
+        assert_eq!(s.worst(), Some(Severity::High), "an archive in administrative shares");
+    }
+
+    #[test]
+    fn the_account_and_the_beginning_are_the_story_s_not_an_honest_visit_s() {
+        let mut s = stage(hospital());
+        // The file server has other users too, so a visit to it is nothing unusual.
+        let mut ev: Vec<_> = (13..17).flat_map(|i| smb_session(at(f64::from(i)), &format!("10.10.10.{i}"), "10.10.20.10", &["karte"])).collect();
+        ev.extend(smb_session_as(at(20.0), "10.10.10.12", "10.10.20.10", &["IPC$", "karte"], "nurse3"));
+        ev.push(contact(at(50.0), flow(at(45.0), "10.10.10.12", "10.10.20.77", 445), Outcome::Attempted, Shape::Syn));
+        let search = |n: u32| {
+            contact(
+                at(1_805.0),
+                flow(at(1_800.0 + f64::from(n)), "10.10.10.12", &format!("10.10.10.{}", 200 + n), 445),
+                Outcome::Attempted,
+                Shape::Syn,
+            )
+        };
+        ev.extend((0..4).map(search));
+        for (i, to) in ["10.10.10.11", "10.10.10.13", "10.10.20.10", "10.10.30.11"].iter().enumerate() {
+            ev.extend(smb_session_as(at(1_810.0 + 2.0 * i as f64), "10.10.10.12", to, &["IPC$", "ADMIN$"], "adm-kondo"));
+        }
+        s.play(ev);
+        let f = s.findings();
+        let f = f.iter().find(|f| f.orig.addr == Some(a("10.10.10.12"))).unwrap();
+        assert_eq!((f.user.as_deref(), f.count, f.severity), (Some("adm-kondo"), 4, Severity::High));
+        assert_eq!(f.first_ts, at(1_800.0), "the search that ran up to it, not the morning's visit nor a dead drive");
+        assert_eq!(f.evidence["users"].as_array().unwrap().len(), 1);
     }
 }

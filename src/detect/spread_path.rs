@@ -2,14 +2,14 @@
 //! (after Hopper, Ho et al., USENIX Security 2021, on wire sessions instead of logon logs; ATT&CK T1021, T1570). The originator of the finding is
 //! the first hop's: where it began.
 
-use super::fanout::{is_administrator, is_server, is_terminal};
-use super::sessions::{Session, Sessions, admin_service};
+use super::fanout::{is_administrator, is_server, is_task, is_terminal};
+use super::sessions::{Content, Session, Sessions, admin_service};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, FiveTuple, Outcome, Service, Severity, Span, Timestamp};
 use crate::bounded::BoundedMap;
 use crate::event::{Event, Interest};
-use crate::site::ZoneKind;
+use crate::site::{Role, ZoneKind};
 
 /// Detector id.
 pub const ID: &str = "spread-path";
@@ -31,14 +31,24 @@ pub struct Tuning {
     medium: f64,
     /// Points for `high`.
     high: f64,
+    /// Ordinary hours, by the hospital's clock.
+    hours: (f64, f64),
 }
 
 impl Tuning {
     /// From the signature.
     pub fn from_signature(s: &Signature) -> Result<Tuning, SignatureError> {
-        let [after, habit, medium, high] = s.require_all(["after", "habit", "medium", "high"])?;
-        Ok(Tuning { after: Span::secs(after as u64), habit: Span::secs(habit as u64), medium, high })
+        let [after, habit, medium, high, from, until] = s.require_all(["after", "habit", "medium", "high", "day_from", "day_until"])?;
+        Ok(Tuning { after: Span::secs(after as u64), habit: Span::secs(habit as u64), medium, high, hours: (from, until) })
     }
+}
+
+/// How an administrator came in: an expected way at an expected hour needs no word, at another hour a question.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    FrontDoor,
+    AtNight,
+    Other,
 }
 
 /// For the registry.
@@ -161,6 +171,22 @@ impl SpreadPath {
         let hit = signs.iter().filter(|x| x.2);
         Some((hit.clone().map(|x| x.1).sum(), hit.map(|x| x.0).collect()))
     }
+    /// Administrators enter a host that the ledger lists for management by a remote desktop or shell, from a listed place of work outside the wards, and
+    /// go on from there: that is what it is for. Nobody had entered that place of work before, or it were not the first hop. What goes on from a host
+    /// that is not for management is another matter, and so is whoever comes from a ward, a supplier, a guest or outside.
+    fn way(&self, tree: &[Step], scene: &Scene<'_>) -> Way {
+        let Some((root, later)) = tree.split_first() else { return Way::Other };
+        let site = scene.site;
+        let workplace = site.ledger.by_addr(root.from).is_some_and(|e| matches!(e.role, Role::Terminal | Role::Server))
+            && matches!(site.kind(root.from), Some(ZoneKind::Office | ZoneKind::Server | ZoneKind::Management));
+        let through = root.via.is_interactive() && site.may_administer(root.to) && later.iter().all(|s| site.may_administer(s.from));
+        if !workplace || !through {
+            return Way::Other;
+        }
+        let local = site.calendar.local(root.start);
+        let hour = f64::from(local.hour()) + f64::from(local.minute()) / 60.0;
+        if (self.tuning.hours.0..self.tuning.hours.1).contains(&hour) { Way::FrontDoor } else { Way::AtNight }
+    }
     /// The longest chain in the tree.
     fn depth(&self, tree: &[Step]) -> usize {
         let mut depth: Vec<usize> = Vec::with_capacity(tree.len());
@@ -216,9 +242,10 @@ impl Detector for SpreadPath {
         if tree.len() < 2 || tree.iter().skip(1).all(|s| s.habit) {
             return;
         }
-        let Some((score, reasons)) = self.judge(&tree, scene) else { return };
+        let way = self.way(&tree, scene);
+        let Some((score, reasons)) = self.judge(&tree, scene).filter(|_| way != Way::FrontDoor) else { return };
         let severity = match score {
-            x if x >= self.tuning.high => Severity::High,
+            x if x >= self.tuning.high && way == Way::Other => Severity::High,
             x if x >= self.tuning.medium => Severity::Medium,
             _ => Severity::Low,
         };
@@ -237,11 +264,12 @@ impl Detector for SpreadPath {
 
 impl SpreadPath {
     /// A session as a step of a path: interactive ones that are worked in; SMB ones into an administrative share, or into a host that is nobody's
-    /// file server. Reading files from a file server leads nowhere.
+    /// file server. Reading files from a file server leads nowhere, nor does a look at what shares there are, nor files where it is somebody's task to
+    /// have them.
     fn step(&self, s: &Session, scene: &Scene<'_>) -> Option<Step> {
         let (t, via) = (s.flow.tuple, admin_service(&s.flow));
         let is_step = match via {
-            Service::Smb => s.logged_on && (s.shares.admin || is_terminal(scene, t.resp) || !is_server(scene, t.resp, Service::Smb) && s.shares.disk),
+            Service::Smb => s.logged_on && self.is_smb_step(s, scene),
             _ => s.lives,
         };
         let habit = scene.assets.edges.get(t.orig, t.resp, via).is_some_and(|e| s.flow.first_ts.since(e.first_ts) > self.tuning.habit);
@@ -259,6 +287,20 @@ impl SpreadPath {
             tuple: t,
             packet: s.flow.first_packet,
         })
+    }
+}
+
+impl SpreadPath {
+    fn is_smb_step(&self, s: &Session, scene: &Scene<'_>) -> bool {
+        let resp = s.flow.tuple.resp;
+        let nobodys = is_terminal(scene, resp) || !is_server(scene, resp, Service::Smb);
+        match s.shares.content() {
+            Content::Admin => s.shares.admin || is_terminal(scene, resp),
+            Content::Files => nobodys && !is_task(scene, s.flow.tuple.orig, resp),
+            Content::Sealed => is_terminal(scene, resp) || nobodys && s.shares.disk,
+            Content::Unknown => is_terminal(scene, resp) && (s.ended || s.lives),
+            Content::Pipes => false,
+        }
     }
 }
 
@@ -362,5 +404,40 @@ mod tests {
         ev.extend(session(at(60.0), "10.10.40.10", "10.10.20.20", 3389, 5));
         s.play(ev);
         assert!(s.said.is_empty());
+    }
+
+    /// Into the management server, and from there to a server by desktop and to two terminals by their administrative shares.
+    fn through_management(hour: f64, from: &str, onward: bool) -> Stage {
+        let mut s = stage(hospital_with(&[("10.10.20.6", Role::Management)]));
+        let t = |secs: f64| at(hour * 3_600.0 + secs);
+        let mut ev = session(t(0.0), from, "10.10.20.6", 3389, 600);
+        ev.extend(session(t(30.0), "10.10.20.6", "10.10.20.10", 3389, 60));
+        ev.extend(smb_session(t(120.0), "10.10.20.6", "10.10.10.11", &["IPC$", "ADMIN$"]));
+        ev.extend(smb_session(t(130.0), "10.10.20.6", "10.10.10.13", &["IPC$", "ADMIN$"]));
+        if onward {
+            ev.extend(smb_session(t(140.0), "10.10.10.13", "10.10.10.14", &["IPC$", "ADMIN$"]));
+        }
+        s.play(ev);
+        s
+    }
+
+    #[test]
+    fn administrators_enter_by_the_front_door() {
+        // The clock of these tests begins at 20:13.
+        assert_eq!(through_management(0.0, "10.10.30.11", false).worst(), None);
+        assert_eq!(through_management(5.0, "10.10.30.11", false).worst(), Some(Severity::Medium), "the same after one o'clock at night");
+        assert_eq!(through_management(0.0, "10.10.30.77", false).worst(), Some(Severity::Medium), "from a computer that is not listed");
+        assert_eq!(through_management(0.0, "10.10.10.12", false).worst(), Some(Severity::Medium), "from a ward");
+        assert_eq!(through_management(0.0, "10.10.40.10", false).worst(), Some(Severity::High), "from a supplier");
+        assert_eq!(through_management(0.0, "10.10.30.11", true).worst(), Some(Severity::High), "and on from a terminal");
+    }
+
+    #[test]
+    fn a_look_at_shares_leads_nowhere() {
+        let mut s = stage(hospital());
+        let mut ev = session(at(0.0), "10.10.30.11", "10.10.20.20", 3389, 60);
+        ev.extend((11..17).flat_map(|n| smb_session(at(f64::from(n)), "10.10.20.20", &format!("10.10.10.{n}"), &["IPC$"])));
+        s.play(ev);
+        assert!(s.said.is_empty(), "{:?}", s.said);
     }
 }

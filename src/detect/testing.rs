@@ -115,6 +115,28 @@ pub fn smb_session(ts: Timestamp, orig: &str, resp: &str, trees: &[&str]) -> Vec
     out
 }
 
+/// The same as an account, by NTLM.
+pub fn smb_session_as(ts: Timestamp, orig: &str, resp: &str, trees: &[&str], user: &str) -> Vec<Event> {
+    let mut all = smb_session(ts, orig, resp, trees);
+    let ntlm = crate::protocols::ntlmssp::Ntlm { kind: 3, user: Some(user.into()), ..Default::default() };
+    let f = FlowInfo { recognised: true, ..flow(ts, orig, resp, 445) };
+    all.insert(2, message(ts + crate::base::Span::millis(3), f, true, Message::Smb(Box::new(Smb::Ntlm(ntlm)))));
+    all
+}
+
+/// A session over SMB whose logon is refused.
+pub fn smb_refused(ts: Timestamp, orig: &str, resp: &str) -> Vec<Event> {
+    let mut all = smb_session(ts, orig, resp, &[]);
+    for e in &mut all {
+        if let EventKind::Message { message: Message::Smb(m), .. } = &mut e.kind
+            && let Smb::Session { status, .. } = m.as_mut()
+        {
+            *status = 0xc000_006d;
+        }
+    }
+    all
+}
+
 /// The events of one interactive session that lives for `secs` seconds.
 pub fn session(ts: Timestamp, orig: &str, resp: &str, port: u16, secs: u64) -> Vec<Event> {
     let f = flow(ts, orig, resp, port);
@@ -194,6 +216,11 @@ impl Stage {
 /// A hospital: clinical 10.10.10/24 (terminals .11 to .19), server 10.10.20/24 (.5 infrastructure, .10 and .20 servers), office 10.10.30/24
 /// (.11 and .12 terminals), vendor 10.10.40/24 (.10).
 pub fn hospital() -> Site {
+    hospital_with(&[])
+}
+
+/// The same with more lines in its ledger.
+pub fn hospital_with(more: &[(&str, Role)]) -> Site {
     let zone = |name: &str, kind, net: &str| Zone { name: name.into(), kind, networks: vec![net.parse().unwrap()], vlans: vec![] };
     let entry = |ip: String, role| Entry { ips: vec![a(&ip)], name: ip, role, ..Entry::default() };
     let mut entries: Vec<Entry> = (11..20).map(|n| entry(format!("10.10.10.{n}"), Role::Terminal)).collect();
@@ -201,6 +228,7 @@ pub fn hospital() -> Site {
     entries.push(entry("10.10.20.5".into(), Role::Infrastructure));
     entries.extend([10, 20].map(|n| entry(format!("10.10.20.{n}"), Role::Server)));
     entries.push(entry("10.10.40.10".into(), Role::Vendor));
+    entries.extend(more.iter().map(|(ip, role)| entry((*ip).to_owned(), *role)));
     Site {
         name: "test".into(),
         declared: true,

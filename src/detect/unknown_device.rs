@@ -234,7 +234,7 @@ fn read(site: &Site) -> Lines {
 
 /// How bad it is that this device is here; `None` if it may be, or if it cannot be told.
 fn judge(d: &Device, lines: &Lines, site: &Site) -> Option<Severity> {
-    if matches!(d.status, Status::Listed | Status::Authorised) || d.mac.is_some_and(Mac::is_virtual_router) {
+    if matches!(d.status, Status::Listed | Status::Authorised) || d.mac.is_some_and(Mac::is_virtual_router) || is_cluster_node(d, site) {
         return None;
     }
     let inside = |a: &Addr| site.is_inside(*a);
@@ -259,6 +259,14 @@ fn judge(d: &Device, lines: &Lines, site: &Site) -> Option<Severity> {
         Some(ZoneKind::Guest) => Severity::Info,
         _ => Severity::Medium,
     })
+}
+
+/// A node of a listed load-balanced cluster. Microsoft's NLB sends from a masked MAC (02, the node's priority from 1 to 32, then the cluster's IPv4
+/// address) and answers with 02:bf or 03:bf and the same address. It may hold listed addresses and nothing else.
+fn is_cluster_node(d: &Device, site: &Site) -> bool {
+    let Some(Mac([0x02 | 0x03, 1..=32 | 0xbf, a, b, c, e])) = d.mac else { return false };
+    let listed = |a: Addr| site.ledger.by_addr(a).is_some();
+    listed(Addr::v4(u32::from_be_bytes([a, b, c, e]))) && d.addrs.iter().all(|a| a.is_link_local() || listed(*a))
 }
 
 fn kind_named(site: &Site, name: &str) -> Option<ZoneKind> {
@@ -399,6 +407,20 @@ mod tests {
         s.play(vec![sighting(at(0.1), ROUTER, Some("10.10.10.99"), 63)]);
         assert_eq!(s.findings()[0].orig, Subject::addr(a("10.10.10.99")));
         assert_eq!(s.findings()[0].evidence["identified_by"], "ip");
+    }
+
+    #[test]
+    fn a_node_of_a_listed_cluster_is_none_as_long_as_it_holds_nothing_else() {
+        let told = |mac: &str, addrs: &[&str]| {
+            let mut s = stage(ledgered());
+            s.play(addrs.iter().enumerate().map(|(i, a)| sighting(at(i as f64), mac, Some(a), 128)).collect());
+            s.findings().iter().filter(|f| f.severity >= Severity::Medium).count()
+        };
+        // 10.10.20.5 is listed; 10.10.20.99 and 10.10.10.222 are not.
+        assert_eq!(told("02:01:0a:0a:14:05", &["10.10.20.5"]), 0);
+        assert_eq!(told("02:02:0a:0a:14:05", &["10.10.10.222"]), 1, "the MAC alone excuses no other address");
+        assert_eq!(told("02:01:0a:0a:14:63", &["10.10.20.99"]), 1, "nor does a cluster that nobody listed");
+        assert_eq!(told("02:21:0a:0a:14:05", &["10.10.20.5"]), 1, "a cluster has at most 32 nodes");
     }
 
     #[test]

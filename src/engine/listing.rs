@@ -189,7 +189,8 @@ mod tests {
         let (mut listed, mut told) = (0u64, Vec::new());
         for i in 0..10_000u32 {
             let (key, a_first) = FlowKey::new(Addr::v4(0x0a00_0000 + i * 300), Addr::v4(0xc0a8_0001), 1000, 80, 6);
-            let mut f = Flow { packets: [1, 0], bytes: [40, 0], ..Flow::of(key) };
+            let mut f = Flow::of(key);
+            (f.packets, f.bytes) = ([1, 0], [40, 0]);
             f.set(crate::flow::bit::A_IS_ORIG, a_first);
             if l.admit(f.tuple().orig) {
                 listed += 1;

@@ -20,11 +20,18 @@ const STREAMS: usize = 4096;
 const DATAGRAM: u32 = 1 << 31;
 
 /// A TCP flow whose payload is wanted.
+#[derive(Default)]
 struct Stream {
-    parser: Option<Box<dyn StreamParser>>,
     order: [Reorder; 2],
-    early: [Vec<u8>; 2],
+    mind: Mind,
     held: usize,
+}
+
+/// Who reads a stream, once that is known.
+#[derive(Default)]
+struct Mind {
+    parser: Option<Box<dyn StreamParser>>,
+    early: [Vec<u8>; 2],
 }
 
 /// All readers of one shard.
@@ -124,16 +131,18 @@ impl Readers {
         if flow.reader == 0 && !self.open(flow, from, p, payload) {
             return;
         }
-        let Some(mut stream) = self.streams.get_mut((flow.reader - 1) as usize).and_then(Option::take) else { return };
-        self.held = self.held.saturating_sub(stream.held);
+        let Some(stream) = self.streams.get_mut((flow.reader - 1) as usize).and_then(Option::as_mut) else { return };
+        let before = stream.held;
         let mut keep = stream.take_in(flow, from, p, payload, found);
         stream.held = stream.weight();
-        self.held += stream.held;
+        self.held = self.held.saturating_sub(before) + stream.held;
         if keep && self.held > BUDGET {
             self.given_up += 1;
             keep = false;
         }
-        self.settle(flow, keep.then_some(stream));
+        if !keep {
+            self.deafen(flow);
+        }
     }
     /// A first payload: begins a stream unless no protocol can be it.
     fn open(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8]) -> bool {
@@ -154,9 +163,9 @@ impl Readers {
             self.streams.push(None);
             (self.streams.len() - 1) as u32
         });
-        let mut stream = Stream { parser: None, order: Default::default(), early: Default::default(), held: 0 };
+        let mut stream = Stream::default();
         if let Ok(Some(n)) = verdict {
-            stream.start(flow, n);
+            stream.mind.start(flow, n);
         }
         if let Some(o) = stream.order.get_mut(from) {
             o.begin(p.seq);
@@ -167,27 +176,18 @@ impl Readers {
         flow.reader = at + 1;
         true
     }
-    fn settle(&mut self, flow: &mut Flow, stream: Option<Box<Stream>>) {
-        let at = flow.reader - 1;
-        if stream.is_none() {
-            flow.bits |= bit::DEAF;
-            flow.reader = 0;
-            self.free.push(at);
-        }
-        if let Some(slot) = self.streams.get_mut(at as usize) {
-            if stream.is_none() {
-                // its bytes no longer count
-                self.held = self.held.min(BUDGET);
-            }
-            *slot = stream;
-        }
+    /// Nothing more is wanted of the flow: its bytes no longer count.
+    fn deafen(&mut self, flow: &mut Flow) {
+        self.close(flow);
+        flow.bits |= bit::DEAF;
+        flow.reader = 0;
     }
     /// The flow ends: its reader is freed.
     pub(super) fn close(&mut self, flow: &Flow) {
         if flow.reader == 0 || flow.reader & DATAGRAM != 0 {
             return;
         }
-        if flow.key.proto == proto::UDP {
+        if flow.proto == proto::UDP {
             return self.dialogs.close(flow);
         }
         let at = flow.reader - 1;
@@ -204,6 +204,34 @@ impl Readers {
 }
 
 impl Stream {
+    fn weight(&self) -> usize {
+        let order: usize = self.order.iter().map(Reorder::held).sum();
+        size_of::<Stream>() + order + self.mind.held()
+    }
+    /// One segment and its acknowledgement; false when nothing more is wanted.
+    fn take_in(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8], found: &mut Found<'_>) -> bool {
+        let Stream { order, mind, .. } = self;
+        let [orig, resp] = order;
+        let (mine, other) = if from == 0 { (orig, resp) } else { (resp, orig) };
+        let mut alive = true;
+        if p.tcp_flags & crate::wire::tcp::ACK != 0 {
+            other.acknowledged(p.ack, &mut |piece| alive = alive && mind.piece(flow, 1 - from, p.ts, piece, found));
+        }
+        if p.wire_payload_len > 0 {
+            mine.segment(p.seq, payload, p.wire_payload_len, &mut |piece| alive = alive && mind.piece(flow, from, p.ts, piece, found));
+        }
+        alive && !mind.is_done()
+    }
+}
+
+impl Mind {
+    fn held(&self) -> usize {
+        let early: usize = self.early.iter().map(Vec::len).sum();
+        early + self.parser.as_ref().map_or(0, |p| p.held())
+    }
+    fn is_done(&self) -> bool {
+        self.parser.as_ref().is_some_and(|p| p.done())
+    }
     fn start(&mut self, flow: &mut Flow, n: usize) {
         let Some(protocol) = PROTOCOLS.get(n) else { return };
         if let Reader::Stream(make) = protocol.reader {
@@ -211,28 +239,6 @@ impl Stream {
             flow.service = protocol.service;
             flow.bits |= bit::RECOGNISED;
         }
-    }
-    fn weight(&self) -> usize {
-        let order: usize = self.order.iter().map(Reorder::held).sum();
-        let early: usize = self.early.iter().map(Vec::len).sum();
-        size_of::<Stream>() + order + early + self.parser.as_ref().map_or(0, |p| p.held())
-    }
-    /// One segment and its acknowledgement; false when nothing more is wanted.
-    fn take_in(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8], found: &mut Found<'_>) -> bool {
-        let mut order = std::mem::take(&mut self.order);
-        let mut alive = true;
-        if p.tcp_flags & crate::wire::tcp::ACK != 0
-            && let Some(other) = order.get_mut(1 - from)
-        {
-            other.acknowledged(p.ack, &mut |piece| alive = alive && self.piece(flow, 1 - from, p.ts, piece, found));
-        }
-        if p.wire_payload_len > 0
-            && let Some(mine) = order.get_mut(from)
-        {
-            mine.segment(p.seq, payload, p.wire_payload_len, &mut |piece| alive = alive && self.piece(flow, from, p.ts, piece, found));
-        }
-        self.order = order;
-        alive && !self.parser.as_ref().is_some_and(|p| p.done())
     }
     /// The next bytes, or a gap, of one direction.
     fn piece(&mut self, flow: &mut Flow, from: usize, ts: Timestamp, piece: Piece<'_>, found: &mut Found<'_>) -> bool {

@@ -35,7 +35,8 @@ impl Reorder {
         self.known = true;
     }
     /// A segment: `wire_len` bytes by its header, of which `bytes` were captured. Calls `out` with everything that is in order now.
-    pub fn segment(&mut self, seq: u32, bytes: &[u8], wire_len: u32, out: &mut dyn FnMut(Piece<'_>)) {
+    #[inline]
+    pub fn segment(&mut self, seq: u32, bytes: &[u8], wire_len: u32, out: &mut impl FnMut(Piece<'_>)) {
         if !self.known {
             self.begin(seq);
         }
@@ -48,10 +49,13 @@ impl Reorder {
             return;
         }
         self.pass(seq, bytes, wire_len, out);
-        self.drain(out);
+        if !self.waiting.is_empty() {
+            self.drain(out);
+        }
     }
     /// The other side acknowledged up to here: a hole before it will not be filled (the other side has those bytes, we have not).
-    pub fn acknowledged(&mut self, ack: u32, out: &mut dyn FnMut(Piece<'_>)) {
+    #[inline]
+    pub fn acknowledged(&mut self, ack: u32, out: &mut impl FnMut(Piece<'_>)) {
         if !self.known || self.waiting.is_empty() {
             return;
         }
@@ -65,13 +69,13 @@ impl Reorder {
         }
     }
     /// Gives up the first hole.
-    pub fn give_up(&mut self, out: &mut dyn FnMut(Piece<'_>)) {
+    pub fn give_up(&mut self, out: &mut impl FnMut(Piece<'_>)) {
         if let Some(seq) = self.waiting.first().map(|w| w.0) {
             self.skip_to(seq, out);
             self.drain(out);
         }
     }
-    fn skip_to(&mut self, seq: u32, out: &mut dyn FnMut(Piece<'_>)) {
+    fn skip_to(&mut self, seq: u32, out: &mut impl FnMut(Piece<'_>)) {
         let lost = seq.wrapping_sub(self.next);
         if lost as i32 > 0 {
             out(Piece::Gap(lost));
@@ -79,7 +83,7 @@ impl Reorder {
         }
     }
     /// Hands over the part of a segment that is new; what the snap length cut off is a gap.
-    fn pass(&mut self, seq: u32, bytes: &[u8], wire_len: u32, out: &mut dyn FnMut(Piece<'_>)) {
+    fn pass(&mut self, seq: u32, bytes: &[u8], wire_len: u32, out: &mut impl FnMut(Piece<'_>)) {
         let old = self.next.wrapping_sub(seq);
         let fresh = wire_len.saturating_sub(old);
         if fresh == 0 {
@@ -105,7 +109,7 @@ impl Reorder {
         self.held += bytes.len();
         self.waiting.insert(at, (seq, bytes.to_vec()));
     }
-    fn drain(&mut self, out: &mut dyn FnMut(Piece<'_>)) {
+    fn drain(&mut self, out: &mut impl FnMut(Piece<'_>)) {
         while let Some((seq, _)) = self.waiting.first() {
             if seq.wrapping_sub(self.next) as i32 > 0 {
                 return;

@@ -56,6 +56,19 @@ pub fn neighbour(net: &mut Net, t: u64, a: &Host, b: &Host) {
     net.frame(t + S / 4000, a.vlan, b.mac, a.mac, 0x86dd, &frame::ipv6(lb, la, 58, 255, &answer));
 }
 
+/// One host asks for an address by neighbour solicitation.
+pub fn neighbour_question(net: &mut Net, t: u64, from: &Host, target: Ipv6Addr) {
+    let (me, group) = (link_local(from.mac), solicited(target));
+    let ask = frame::icmp6(me, group, 135, &[&[0; 4][..], &target.octets(), &[1, 1], &from.mac].concat());
+    net.frame(t, from.vlan, from.mac, group_mac(group), 0x86dd, &frame::ipv6(me, group, 58, 255, &ask));
+}
+
+/// A neighbour advertisement that overrides what its receiver knew; `hops` is 255 unless it came through a router.
+pub fn neighbour_claim(net: &mut Net, t: u64, vlan: u16, mac: Mac, target: Ipv6Addr, to: Mac, hops: u8) {
+    let says = frame::icmp6(target, link_local(to), 136, &[&[0x20, 0, 0, 0][..], &target.octets(), &[2, 1], &mac].concat());
+    net.frame(t, vlan, mac, to, 0x86dd, &frame::ipv6(target, link_local(to), 58, hops, &says));
+}
+
 /// The core switch's hello.
 pub fn spanning_tree(net: &mut Net, t: u64) {
     let port = [0x00, 0x00, 0x0c, 0x40, 0x01, 0x07];

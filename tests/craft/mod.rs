@@ -6,6 +6,7 @@
 pub mod background;
 pub mod dhcp;
 pub mod frame;
+pub mod further;
 pub mod hospital;
 pub mod link;
 pub mod names;

@@ -153,6 +153,29 @@ pub fn arp_spoof(net: &mut Net, t: u64, victim: &Host, secs: u64) -> u64 {
     t + secs * S
 }
 
+/// The same below IPv6: unasked, overriding neighbour advertisements to a terminal (that the laptop is the router) and to the router (that it is the
+/// terminal), every two seconds. Beyond a router (`hops` below 255) nobody can speak for a neighbour.
+pub fn nd_spoof(net: &mut Net, t: u64, victim: &Host, rounds: u64, hops: u8) -> u64 {
+    net.join(LAPTOP);
+    let router = super::net::router_mac(victim.vlan);
+    let (gateway, me) = (link::link_local(router), link::link_local(victim.mac));
+    link::ipv6_start(net, t, &LAPTOP);
+    // The terminal asks for its router and is answered; the router asks back.
+    link::neighbour_question(net, t + S, victim, gateway);
+    link::neighbour_claim(net, t + S + MS, victim.vlan, router, gateway, victim.mac, 255);
+    link::neighbour_claim(net, t + S + 2 * MS, victim.vlan, victim.mac, me, router, 255);
+    for i in 0..rounds {
+        let now = t + 5 * S + i * 2 * S;
+        link::neighbour_claim(net, now, victim.vlan, LAPTOP.mac, gateway, victim.mac, hops);
+        link::neighbour_claim(net, now + 4 * MS, victim.vlan, LAPTOP.mac, me, router, hops);
+        if i % 8 == 7 {
+            link::neighbour_question(net, now + S, &WARD[8], gateway);
+            link::neighbour_claim(net, now + S + MS, victim.vlan, router, gateway, WARD[8].mac, 255);
+        }
+    }
+    t + 5 * S + rounds * 2 * S
+}
+
 /// A small Wi-Fi router, plugged in by its LAN port, hands out addresses in the ward.
 pub fn wifi_router(net: &mut Net, t: u64) -> u64 {
     let mac = [0x00, 0x07, 0x40, 0x2d, 0x11, 0x90];

@@ -46,6 +46,8 @@ pub struct Tuning {
     outward_web: u64,
     /// UDP, ICMP, ACK and outward contacts count together only without a longer pause.
     pause: Span,
+    /// Failures this far apart, with as many successes in between, are not one story.
+    run_up: Span,
     /// How long an originator is remembered.
     memory: Span,
     ports: PortTuning,
@@ -59,7 +61,7 @@ impl Tuning {
         let [stealth, ack, udp, icmp, outward, outward_web] =
             s.require_all(["stealth", "ack", "udp", "icmp", "outward", "outward_web"])?.map(|n| n as u64);
         let least = s.require("least")? as u64;
-        let [pause, memory] = s.require_all(["pause", "memory"])?.map(|n| Span::secs(n as u64));
+        let [pause, run_up, memory] = s.require_all(["pause", "run_up", "memory"])?.map(|n| Span::secs(n as u64));
         let (ports, link) = (PortTuning::from_signature(s)?, LinkTuning::from_signature(s)?);
         // A walk needs two different probabilities strictly between 0 and 1, whatever a signature says.
         let inner = |p: f64| p.clamp(1e-6, 1.0 - 1e-6);
@@ -79,6 +81,7 @@ impl Tuning {
             outward,
             outward_web,
             pause,
+            run_up,
             memory,
             ports,
             link,
@@ -155,14 +158,14 @@ impl Scan {
         self.first.insert((t.orig, t.resp, family), ());
         let (up, down) = self.steps(t.orig, scene);
         let memory = self.tuning.memory;
-        let (pause, since) = (self.tuning.pause, c.flow.first_ts);
+        let (tuning, since) = (self.tuning, c.flow.first_ts);
         let source = self.sources.entry(t.orig, Source::new);
         source.walks.retain(|_, w| ts.since(w.last_ts) <= memory);
         let teaches = source.taught < LEARN.1 && source.walks.values().all(|w| w.failed < 4);
         source.taught += u64::from(teaches);
         let w = source.walk(family, since);
-        if ts.since(w.last_ts) > pause {
-            (w.since, w.recent, w.outward) = (since, 0, 0);
+        if ts.since(w.last_ts) > tuning.pause {
+            (w.recent, w.outward) = (0, 0);
         }
         w.last_ts = ts;
         if failed {
@@ -172,11 +175,11 @@ impl Scan {
             let outward = is_outward(t.orig, t.resp, scene);
             w.outward += u64::from(outward);
             w.dark += u64::from(!known && family == Family::Admin && c.outcome == Outcome::Attempted && !outward);
-            w.fail(&t, c.flow.first_packet, if outward { 0.0 } else { step });
+            w.fail(1, if outward { 0.0 } else { step }, since, &tuning);
+            w.list(&t, c.flow.first_packet, since);
             self.mark(t.orig);
         } else {
-            w.ok += 1;
-            w.down += down;
+            w.succeed(down);
         }
         if teaches {
             let zone = scene.site.zones.of(t.orig).map(|z| z.0);
@@ -212,14 +215,9 @@ impl Scan {
         let w = self.sources.entry(c.source, Source::new).walk(family, ts);
         let n = u64::from(c.responders);
         w.last_ts = ts;
-        w.failed += n;
-        w.recent += n;
-        if outward {
-            w.outward += n;
-        } else {
-            w.up += up * n as f64;
-        }
-        w.list(&c.example, 0);
+        w.outward += if outward { n } else { 0 };
+        w.fail(n, if outward { 0.0 } else { up }, ts, &self.tuning);
+        w.list(&c.example, 0, ts);
         self.mark(c.source);
     }
     fn mark(&mut self, orig: Addr) {
@@ -259,8 +257,11 @@ impl Scan {
                 }
                 continue;
             }
-            let f = sweep(orig, &hit, scene);
+            let least = self.tuning.least;
+            let f = sweep(orig, &hit, least, scene);
+            let told: Vec<Family> = hit.iter().map(|w| w.family).collect();
             let Some(s) = self.sources.get_mut(&orig) else { continue };
+            s.walks.values_mut().filter(|w| told.contains(&w.family)).for_each(|w| w.tell(least));
             s.dirty = false;
             s.next = later(scene.now, f.first_ts);
             if s.said.is_none_or(|x| f.severity > x.0 || f.count > x.1) {
@@ -377,24 +378,23 @@ fn severity(orig: Addr, resp: Addr, scene: &Scene<'_>, base: Severity) -> Severi
     }
 }
 
-fn sweep(orig: Addr, hit: &[&Walk], scene: &Scene<'_>) -> Finding {
+fn sweep(orig: Addr, hit: &[&Walk], least: u64, scene: &Scene<'_>) -> Finding {
     let dark: u64 = hit.iter().map(|w| w.dark).sum();
     let mut f = Finding::new(ID, String::new(), scene.now, Severity::Medium, Subject::addr(orig));
     let mut distinct = crate::bounded::DistinctCounter::default();
-    let (mut failed, mut ok, mut ports) = (0, 0, Vec::new());
-    f.first_ts = hit.iter().map(|w| w.first_ts).min().unwrap_or(scene.now);
+    let (mut failed, mut ok, mut most_failed, mut ports) = (0, 0, 0, Vec::new());
+    f.first_ts = hit.iter().map(|w| w.begun(least)).min().unwrap_or(scene.now);
     f.last_ts = hit.iter().map(|w| w.last_ts).max().unwrap_or(scene.now);
     for w in hit {
         distinct.merge(&w.distinct);
-        (failed, ok) = (failed + w.failed, ok + w.ok);
-        for a in &w.resp {
-            f.add_resp(*a);
-        }
-        for (t, p) in w.flows.iter().zip(&w.packets) {
+        let (no, yes) = w.counts(least);
+        (failed, ok, most_failed) = (failed + no, ok + yes, most_failed.max(no));
+        for p in w.proofs(least) {
+            f.add_resp(p.tuple.resp);
             if f.flows.len() < Finding::MAX_PROOF {
-                f.flows.push(*t);
+                f.flows.push(p.tuple);
             }
-            f.add_packet(*p);
+            f.add_packet(p.packet);
         }
         ports.extend(w.ports.iter().map(|p| p.0));
     }
@@ -414,8 +414,7 @@ fn sweep(orig: Addr, hit: &[&Walk], scene: &Scene<'_>) -> Finding {
     let udp = only == Some(Family::Udp);
     f.service = if only == Some(Family::Icmp) { Service::Unknown } else { Service::of_port(if udp { proto::UDP } else { proto::TCP }, most) };
     // Up to the listed number it is exact, beyond an estimate that no summary exceeds.
-    let listed = hit.iter().flat_map(|w| w.resp.iter()).collect::<std::collections::BTreeSet<_>>().len() as u64;
-    let most_failed = hit.iter().map(|w| w.failed).max().unwrap_or(0);
+    let listed = f.resp.len() as u64;
     f.count = if listed < Finding::MAX_RESP as u64 { listed.max(most_failed) } else { u64::from(distinct.count()).max(most_failed) };
     f.set("kind", kind);
     f.set("failed", failed);

@@ -22,8 +22,13 @@ pub struct PortTuning {
     pub ports_outward: u64,
     /// IP protocols of one host.
     pub protocols: u64,
+    /// Shapes that no program sends (FIN, NULL, XMAS without a connection) against one host, from which on somebody tries them out.
+    pub shapes: u32,
     /// Share of contacts that failed.
     pub share: f64,
+    /// Fewer failures than this before `quiet` are no part of what comes after it.
+    pub least: u64,
+    pub quiet: Span,
     /// A pause this long begins anew.
     pub pause: Span,
 }
@@ -32,8 +37,10 @@ impl PortTuning {
     pub fn from_signature(s: &Signature) -> Result<PortTuning, SignatureError> {
         let [ports, ports_fast, ports_udp, ports_outward, protocols] =
             s.require_all(["ports", "ports_fast", "ports_udp", "ports_outward", "protocols"])?.map(|n| n as u64);
-        let [fast, pause] = s.require_all(["fast", "ports_pause"])?.map(|n| Span::secs(n as u64));
-        Ok(PortTuning { ports, ports_fast, fast, ports_udp, ports_outward, protocols, share: s.require("ports_share")?, pause })
+        let [fast, pause, quiet] = s.require_all(["fast", "ports_pause", "pause"])?.map(|n| Span::secs(n as u64));
+        let [shapes, least] = s.require_all(["shapes", "least"])?.map(|n| n as u64);
+        let share = s.require("ports_share")?;
+        Ok(PortTuning { ports, ports_fast, fast, ports_udp, ports_outward, protocols, shapes: shapes as u32, share, least, quiet, pause })
     }
 }
 
@@ -44,9 +51,12 @@ struct Pair {
     failed: u64,
     ok: u64,
     udp: bool,
-    stealth: bool,
+    /// One bit for each of FIN, NULL and XMAS.
+    shapes: u8,
     protocols: bool,
+    /// First failure of the story.
     first_ts: Timestamp,
+    last_failed: Timestamp,
     last_ts: Timestamp,
     /// Distinct ports known only by a summary's estimate.
     summed: u64,
@@ -55,7 +65,7 @@ struct Pair {
 impl Pair {
     fn new(ts: Timestamp) -> Pair {
         let ports = DistinctCounter::default();
-        Pair { ports, failed: 0, ok: 0, udp: false, stealth: false, protocols: false, first_ts: ts, last_ts: ts, summed: 0 }
+        Pair { ports, failed: 0, ok: 0, udp: false, shapes: 0, protocols: false, first_ts: ts, last_failed: ts, last_ts: ts, summed: 0 }
     }
     fn ports(&self) -> u64 {
         u64::from(self.ports.count()).min(self.failed) + self.summed
@@ -107,11 +117,16 @@ impl PortScans {
         pair.last_ts = ts;
         pair.udp |= c.shape == Shape::Udp;
         pair.protocols |= c.shape == Shape::Other;
-        pair.stealth |= matches!(c.shape, Shape::Fin | Shape::Null | Shape::Xmas);
+        pair.shapes |= shape_bit(c.shape);
         if !failed {
             pair.ok += 1;
             return;
         }
+        let at = c.flow.first_ts;
+        if pair.failed == 0 || pair.failed < self.tuning.least && at.since(pair.last_failed) > self.tuning.quiet {
+            pair.first_ts = at;
+        }
+        pair.last_failed = at;
         pair.failed += 1;
         pair.ports.add(u64::from(t.resp_port) | u64::from(t.proto) << 16);
         self.weigh((t.orig, t.resp, class), t, c.flow.first_packet, scene);
@@ -146,7 +161,8 @@ impl PortScans {
             () if p.protocols => m.protocols,
             () if outward => m.ports_outward,
             () if p.udp => m.ports_udp,
-            () if p.stealth || p.ok == 0 && p.last_ts.since(p.first_ts) <= m.fast => m.ports_fast,
+            () if p.shapes & (NULL | XMAS) != 0 && p.shapes.count_ones() >= m.shapes => u64::from(m.shapes),
+            () if p.shapes != 0 || p.ok == 0 && p.last_ts.since(p.first_ts) <= m.fast => m.ports_fast,
             () => m.ports,
         };
         if ports < need || (p.failed as f64) < m.share * (p.failed + p.ok) as f64 {
@@ -191,6 +207,20 @@ impl PortScans {
             s.next = super::later(scene.now, s.first_ts);
             out.push(finding(orig, s, scene));
         }
+    }
+}
+
+const FIN: u8 = 1;
+const NULL: u8 = 2;
+const XMAS: u8 = 4;
+
+/// A FIN may be left over from a connection older than the capture; no stack ever sends the other two.
+fn shape_bit(shape: Shape) -> u8 {
+    match shape {
+        Shape::Fin => FIN,
+        Shape::Null => NULL,
+        Shape::Xmas => XMAS,
+        _ => 0,
     }
 }
 

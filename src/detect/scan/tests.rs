@@ -198,3 +198,30 @@ fn benign_twins_stay_silent() {
 }
 
 use crate::site::Site;
+
+#[test]
+fn the_story_begins_at_its_first_failure_in_a_row_and_lists_nothing_older() {
+    let mut s = stage(Site::default());
+    let ok = |ts: f64, n: u32| contact(at(ts), flow(at(ts), "10.0.0.5", &format!("10.0.3.{n}"), 445), Outcome::Answered, Shape::Syn);
+    let mut ev = vec![ok(0.0, 1), lost(60.0, "10.0.0.5", "10.0.9.9".into(), 445), ok(90.0, 2), ok(3_000.0, 3)];
+    ev.extend((0..20).map(|i| lost(7_200.0 + f64::from(i), "10.0.0.5", format!("10.0.0.{}", 100 + i), 445)));
+    // What is honest afterwards ends nothing and begins nothing.
+    ev.push(ok(7_225.0, 4));
+    ev.push(lost(9_600.0, "10.0.0.5", "10.0.0.140".into(), 445));
+    s.play(ev);
+    s.end();
+    let f = s.findings();
+    assert_eq!((f.len(), f[0].first_ts, f[0].count), (1, at(7_200.0), 21), "{:?}", f[0].evidence);
+    assert!(!f[0].resp.contains(&a("10.0.9.9")));
+}
+
+#[test]
+fn two_shapes_that_no_program_sends_are_a_scan_of_few_ports_and_one_is_none() {
+    let sent = |ts: f64, port, shape| contact(at(ts), of(ts, "10.0.0.5", "10.0.0.9", port, 6), Outcome::Refused, shape);
+    let mut s = stage(Site::default());
+    s.play(vec![sent(0.0, 3389, Shape::Syn), sent(8.0, 3390, Shape::Fin), sent(16.0, 3391, Shape::Null), sent(22.0, 3392, Shape::Xmas)]);
+    assert_eq!((s.worst(), s.findings()[0].evidence["kind"].as_str()), (Some(Severity::Medium), Some("ports")));
+    let mut s = stage(Site::default());
+    s.play(vec![sent(0.0, 3389, Shape::Syn), sent(8.0, 3390, Shape::Fin), sent(9.0, 3391, Shape::Fin), sent(10.0, 445, Shape::Syn)]);
+    assert!(s.said.is_empty(), "leftovers of connections older than the capture");
+}

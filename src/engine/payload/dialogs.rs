@@ -108,13 +108,15 @@ mod tests {
         let half = quic::half_hello();
         let (mut dialogs, mut out, mut flows) = (Dialogs::default(), Vec::new(), Vec::new());
         for _ in 0..DIALOGS {
-            let mut flow = Flow { reader: DATAGRAM | line(), ..Flow::default() };
+            let mut flow = Flow::default();
+            flow.reader = DATAGRAM | line();
             assert!(dialogs.open(&mut flow, &probe(&half), &mut out) && flow.reader & DATAGRAM == 0);
             flows.push(flow);
         }
         assert!(out.is_empty() && dialogs.load().0 == DIALOGS && dialogs.load().1 <= BUDGET);
         // No room: what is known is told at once, and the flow is as it was.
-        let mut late = Flow { reader: DATAGRAM | line(), ..Flow::default() };
+        let mut late = Flow::default();
+        late.reader = DATAGRAM | line();
         assert!(!dialogs.open(&mut late, &probe(&half), &mut out));
         assert!(matches!(&out[..], [Message::Tls(h)] if h.sni.is_some()) && late.reader & DATAGRAM != 0);
         // Sent again: told; then the responder goes on: over.
