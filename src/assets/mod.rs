@@ -107,7 +107,9 @@ impl Assets {
     }
     /// All devices, in order of first sight.
     pub fn devices(&self) -> impl Iterator<Item = &Device> {
-        self.devices.iter()
+        let mut all: Vec<&Device> = self.devices.iter().collect();
+        all.sort_by_key(|d| (d.first_packet, d.id));
+        all.into_iter()
     }
     /// Entries held and evicted over all tables, by table name.
     pub fn held(&self) -> Vec<(&'static str, usize, u64)> {

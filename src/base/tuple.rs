@@ -84,7 +84,7 @@ pub struct FlowKey {
 
 impl FlowKey {
     /// The key of a packet from `src` to `dst`, and whether `src` is the key's `a` end.
-    #[inline]
+    #[inline(always)]
     pub fn new(src: Addr, dst: Addr, sport: u16, dport: u16, proto: u8) -> (FlowKey, bool) {
         if (src.0, sport) <= (dst.0, dport) {
             (FlowKey { a: src, b: dst, a_port: sport, b_port: dport, proto }, true)

@@ -108,6 +108,7 @@ impl DarkContact {
             // A router's "unreachable" is no life of the host; a reset is.
             Outcome::Refused if c.icmp.is_some() => {}
             _ => {
+                self.live(t.orig, scene.now);
                 self.live(t.resp, scene.now);
                 return;
             }
@@ -152,7 +153,7 @@ impl Detector for DarkContact {
         ID
     }
     fn interest(&self) -> Interest {
-        Interest::CONTACT | Interest::LINK | Interest::FLOW
+        Interest::CONTACT | Interest::LINK
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         match &event.kind {
@@ -166,10 +167,6 @@ impl Detector for DarkContact {
                 }
             }
             EventKind::Link { message: Message::Nd(n), .. } if n.kind == 136 => self.live(n.target, event.ts),
-            EventKind::Flow(r) if r.outcome >= Outcome::Answered => {
-                self.live(r.info.tuple.orig, event.ts);
-                self.live(r.info.tuple.resp, event.ts);
-            }
             _ => {}
         }
     }

@@ -3,7 +3,7 @@
 
 use super::{Detector, Finding, Scene, Signature, SignatureError, Subject};
 use crate::assets::{Device, DeviceId, Status};
-use crate::base::{Addr, Mac, Outcome, Severity, Span, Timestamp, mix64};
+use crate::base::{Addr, Mac, Outcome, Service, Severity, Span, Timestamp, mix64};
 use crate::bounded::BoundedMap;
 use crate::event::{Event, EventKind, Interest, Sighting};
 use crate::protocols::Message;
@@ -334,6 +334,8 @@ impl Detector for UnknownDevice {
             EventKind::Link { mac, .. } => assets.device_by_mac(*mac),
             EventKind::Message { message: Message::Dhcp(d), .. } => assets.device_by_mac(d.chaddr),
             EventKind::Message { message: Message::Dhcpv6(d), .. } => d.client_mac.and_then(|m| assets.device_by_mac(m)),
+            // What is asked of a name server names nobody who asks.
+            EventKind::Message { flow, message: Message::Dns(_), .. } if flow.service == Service::Dns => None,
             EventKind::Message { flow, from_orig, message: Message::Nbns(_) | Message::Dns(_) | Message::Smb(_) | Message::Rdp(_) } => {
                 assets.device_of(if *from_orig { flow.tuple.orig } else { flow.tuple.resp })
             }

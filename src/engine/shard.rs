@@ -89,15 +89,17 @@ impl Shard {
     }
     /// One packet of this shard. `buf` is its block's buffer.
     pub(super) fn packet(&mut self, p: &Packet, buf: &[u8], ahead: &Ahead) {
-        let macs = macs(p, buf);
         let copy = match p.kind {
             Kind::Tcp | Kind::Udp | Kind::Icmp4 | Kind::Icmp6 | Kind::Sctp | Kind::Ip => self.copies.judge(p, ahead.mark),
             _ => Copy::First,
         };
-        let (to, from) = macs
-            .map_or((Mac::ZERO, Mac::ZERO), |[a, b, c, d, e, f, g, h, i, j, k, l]| (Mac([*a, *b, *c, *d, *e, *f]), Mac([*g, *h, *i, *j, *k, *l])));
-        if from.is_device() {
-            self.sight(p, from, to, copy == Copy::Routed);
+        let forwarded = copy == Copy::Routed;
+        if p.has(flag::MAC) {
+            match self.lately.admit(ahead.sighting ^ u64::from(forwarded), (p.ts.0 / 60_000_000_000 + 1) as u32) {
+                Tell::Known => {}
+                Tell::Full => self.coverage.unlisted_link += 1,
+                Tell::Now => self.sight(p, buf, forwarded),
+            }
         }
         match copy {
             Copy::Routed | Copy::Exact => {
@@ -108,17 +110,17 @@ impl Shard {
             Copy::First => {}
         }
         match p.kind {
-            Kind::Arp => self.link(p, from, arp::parse(buf.get(p.l3 as usize..).unwrap_or(&[])).map(Message::Arp)),
+            Kind::Arp => self.link(p, ends_of_link(p, buf).1, arp::parse(buf.get(p.l3 as usize..).unwrap_or(&[])).map(Message::Arp)),
             // A hop limit below 255 was routed: no neighbour sent it (RFC 4861, 6.1 and 7.1).
             Kind::Icmp6 if matches!(p.sport, 133..=137) && p.ttl < 255 => {
                 self.weird(p, "icmp6", "nd_not_from_the_link", p.l3.saturating_sub(p.frame))
             }
             Kind::Icmp6 if matches!(p.sport, 133..=137) => {
-                self.link(p, from, nd::parse(p.src, buf.get(p.icmp()).unwrap_or(&[])).map(Message::Nd));
+                self.link(p, ends_of_link(p, buf).1, nd::parse(p.src, buf.get(p.icmp()).unwrap_or(&[])).map(Message::Nd));
             }
             Kind::Icmp4 if matches!(p.sport, 3 | 4 | 5 | 11 | 12) => self.icmp_error(p, buf),
             Kind::Icmp6 if matches!(p.sport, 1..=4) => self.icmp_error(p, buf),
-            Kind::Tcp | Kind::Udp | Kind::Icmp4 | Kind::Icmp6 | Kind::Sctp | Kind::Ip => self.flow(p, buf, from, to),
+            Kind::Tcp | Kind::Udp | Kind::Icmp4 | Kind::Icmp6 | Kind::Sctp | Kind::Ip => self.flow(p, buf),
             Kind::Fragment | Kind::Link | Kind::Other => {}
         }
     }
@@ -126,14 +128,14 @@ impl Shard {
         self.events.push(Event { ts, packet, kind });
     }
     /// Tells that a device was seen: once a minute per (MAC, VLAN, address).
-    fn sight(&mut self, p: &Packet, mac: Mac, to: Mac, forwarded: bool) {
-        let (key, addr) = sighting(p, mac);
-        match self.lately.admit(key ^ u64::from(forwarded), (p.ts.0 / 60_000_000_000 + 1) as u32) {
-            Tell::Known => {}
-            Tell::Full => self.coverage.unlisted_link += 1,
-            Tell::Now => {
-                self.emit(p.ts, p.number, EventKind::Sighting(Sighting { mac, to, vlan: p.vlan, addr, ttl: p.ttl, forwarded, iface: p.iface }))
-            }
+    fn sight(&mut self, p: &Packet, buf: &[u8], forwarded: bool) {
+        let (to, mac) = ends_of_link(p, buf);
+        if mac.is_device() {
+            let addr = shows_address(p).then_some(p.src);
+            self.emit(p.ts, p.number, EventKind::Sighting(Sighting { mac, to, vlan: p.vlan, addr, ttl: p.ttl, forwarded, iface: p.iface }));
+        } else {
+            // Nothing was told: it counts for nothing.
+            self.lately.undo();
         }
     }
     fn link(&mut self, p: &Packet, mac: Mac, message: Option<Message>) {
@@ -164,7 +166,7 @@ impl Shard {
             self.coverage.unlisted_link += 1;
         }
     }
-    fn flow(&mut self, p: &Packet, buf: &[u8], from: Mac, to: Mac) {
+    fn flow(&mut self, p: &Packet, buf: &[u8]) {
         let (key, src_is_a) = p.key();
         let found = match self.table.find(p.hash, &key) {
             Some(at) if self.reopens(at, src_is_a, p) => {
@@ -175,13 +177,13 @@ impl Shard {
         };
         let at = match found {
             Some(at) => at,
-            None => match self.begin(key, src_is_a, p, to) {
+            None => match self.begin(key, src_is_a, p, ends_of_link(p, buf).0) {
                 Some(at) => at,
                 None => return,
             },
         };
         let Some(flow) = self.table.get_mut(at) else { return };
-        let turn = flow.update(src_is_a, p, from);
+        let turn = flow.update(src_is_a, p, || ends_of_link(p, buf).1);
         let mut told = false;
         if !flow.has(bit::TOLD)
             && let Some(outcome) = flow.outcome()
@@ -358,8 +360,7 @@ impl Ahead {
     #[inline]
     pub(super) fn of(p: &Packet, buf: &[u8]) -> Ahead {
         let macs = macs(p, buf);
-        let from = macs.map_or(Mac::ZERO, |[_, _, _, _, _, _, g, h, i, j, k, l]| Mac([*g, *h, *i, *j, *k, *l]));
-        Ahead { mark: Mark::of(p, macs, ends(p, buf)), sighting: sighting(p, from).0, flow: None, reader: 0 }
+        Ahead { mark: Mark::of(p, macs, ends(p, buf)), sighting: sighting(p, macs), flow: None, reader: 0 }
     }
 }
 
@@ -369,14 +370,23 @@ fn macs<'a>(p: &Packet, buf: &'a [u8]) -> Option<&'a [u8; 12]> {
     if p.has(flag::MAC) { buf.get(p.l2 as usize..).and_then(|b| b.first_chunk::<12>()) } else { None }
 }
 
-/// What a sighting is known by (MAC, VLAN, address), and the address that it shows.
+/// The same as addresses; zero where the frame has none.
+fn ends_of_link(p: &Packet, buf: &[u8]) -> (Mac, Mac) {
+    macs(p, buf).map_or((Mac::ZERO, Mac::ZERO), |[a, b, c, d, e, f, g, h, i, j, k, l]| (Mac([*a, *b, *c, *d, *e, *f]), Mac([*g, *h, *i, *j, *k, *l])))
+}
+
+/// Does the packet show an address of its sender?
 #[inline]
-fn sighting(p: &Packet, mac: Mac) -> (u64, Option<Addr>) {
-    let has_addr =
-        !p.has(flag::OUTER_MAC) && !matches!(p.kind, Kind::Arp | Kind::Link | Kind::Other) && !p.src.is_unspecified() && p.src != Addr::NONE;
-    let addr = has_addr.then_some(p.src);
-    let host = addr.map_or(0, |a| (a.0 as u64).rotate_left(32) ^ (a.0 >> 64) as u64 ^ 1);
-    (fold(mac.to_u64() << 16 ^ u64::from(p.vlan.0[0]) ^ SIGHTING.0, host ^ SIGHTING.1), addr)
+fn shows_address(p: &Packet) -> bool {
+    !p.has(flag::OUTER_MAC) && !matches!(p.kind, Kind::Arp | Kind::Link | Kind::Other) && !p.src.is_unspecified()
+}
+
+/// What a sighting is known by: MAC, VLAN, address.
+#[inline]
+fn sighting(p: &Packet, macs: Option<&[u8; 12]>) -> u64 {
+    let from = macs.map_or(0, |[.., g, h, i, j, k, l]| u64::from_le_bytes([0, 0, *g, *h, *i, *j, *k, *l]));
+    let host = if shows_address(p) { (p.src.0 as u64).rotate_left(32) ^ (p.src.0 >> 64) as u64 ^ 1 } else { 0 };
+    fold(from ^ u64::from(p.vlan.0[0]) ^ SIGHTING.0, host ^ SIGHTING.1)
 }
 
 /// What may best be given up when the table is full: an opening without an answer, then what is closed, then small flows; last what speaks a

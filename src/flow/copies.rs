@@ -58,13 +58,17 @@ pub struct Copies {
 pub struct Mark {
     signature: u64,
     macs: u32,
+    link: u32,
 }
 
 impl Mark {
     /// Of a packet, the first twelve bytes of its Ethernet header, and the first and last bytes of its payload.
     #[inline]
     pub fn of(p: &Packet, macs: Option<&[u8; 12]>, ends: (u64, u64)) -> Mark {
-        Mark { signature: signature(p, ends), macs: macs.map_or(0, pack) }
+        let macs = macs.map_or(0, pack);
+        // Any mixing will do: what is compared is the whole number.
+        let link = macs ^ (u32::from(p.vlan.0[0]) << 16 | u32::from(p.iface)).wrapping_mul(0x9e37_79b1);
+        Mark { signature: signature(p, ends), macs, link }
     }
     const fn place(self) -> usize {
         (self.signature >> 32) as usize % SEEN
@@ -89,14 +93,13 @@ impl Copies {
     /// Touches what [`Copies::judge`] will want. The number means nothing.
     #[inline]
     pub fn warm(&self, mark: Mark) -> u64 {
-        self.seen.get(mark.place()).map_or(0, |Place([a, _])| a.signature)
+        let link = self.doubling.get(mark.link as usize % LINKS).map_or(0, |d| u64::from(d.link));
+        link ^ self.seen.get(mark.place()).map_or(0, |Place([a, _])| a.signature)
     }
     /// Judges a packet and remembers it.
     #[inline]
-    pub fn judge(&mut self, p: &Packet, Mark { signature, macs }: Mark) -> Copy {
-        // Any mixing will do: what is compared is the whole number.
-        let link = macs ^ (u32::from(p.vlan.0[0]) << 16 | u32::from(p.iface)).wrapping_mul(0x9e37_79b1);
-        let mark = Mark { signature, macs };
+    pub fn judge(&mut self, p: &Packet, mark: Mark) -> Copy {
+        let Mark { signature, macs, link } = mark;
         let Some(Place([a, b])) = self.seen.get_mut(mark.place()) else { return Copy::First };
         let before = match () {
             () if a.signature == signature => Some(&*a),

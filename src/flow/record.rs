@@ -226,16 +226,16 @@ impl Flow {
     pub fn side(&self, src_is_a: bool) -> usize {
         usize::from(self.has(bit::A_IS_ORIG) != src_is_a)
     }
-    /// Counts a packet and follows the TCP state.
+    /// Counts a packet and follows the TCP state. The sender's MAC is asked for at the first packet of a direction.
     #[inline]
-    pub fn update(&mut self, src_is_a: bool, p: &Packet, mac: Mac) -> Turn {
+    pub fn update(&mut self, src_is_a: bool, p: &Packet, mac: impl FnOnce() -> Mac) -> Turn {
         let side = self.side(src_is_a);
         self.last_ts = p.ts;
         self.last_number = p.number as u32;
         let first = at(&self.packets, side) == 0;
         if first {
             put(&mut self.vlan, side, p.vlan);
-            put(&mut self.mac, side, mac);
+            put(&mut self.mac, side, mac());
         }
         add32(&mut self.packets, side, 1);
         add64(&mut self.bytes, side, u64::from(p.ip_len));

@@ -205,7 +205,7 @@ impl Packet {
         self.flags & bits == bits
     }
     /// The flow's key, and whether `src` is its `a` end. For ICMP the ports are those of [`icmp_ports`]. [`Packet::hash`] is this key's hash.
-    #[inline]
+    #[inline(always)]
     pub fn key(&self) -> (FlowKey, bool) {
         let (sport, dport) = match self.kind {
             Kind::Icmp4 | Kind::Icmp6 => icmp_ports(self.proto, self.sport, self.dport),
