@@ -57,15 +57,19 @@ impl Crypto {
         if pieces.is_empty() {
             return growth;
         }
+        let known = self.known();
         let old = std::mem::take(&mut self.runs);
-        let known: usize = old.iter().map(|r| r.1.len()).sum();
         let mut all: Vec<(usize, &[u8])> = old.iter().map(|(at, run)| (*at, run.as_slice())).chain(pieces.iter().copied()).collect();
         all.sort_by_key(|(at, _)| *at); // stable: of equals the earlier known
         for (at, bytes) in all {
             growth.differs |= self.join(at, bytes);
         }
-        growth.grew = self.runs.iter().map(|r| r.1.len()).sum::<usize>() > known;
+        growth.grew = self.known() > known;
         growth
+    }
+    /// Bytes known.
+    pub(super) fn known(&self) -> usize {
+        self.runs.iter().map(|r| r.1.len()).sum()
     }
     /// Adds a piece that begins no earlier than any before it. True if it says something else where both speak.
     fn join(&mut self, at: usize, bytes: &[u8]) -> bool {

@@ -345,6 +345,22 @@ proptest! {
         crypto.partly();
         read_all(&protect(1, &DCID, frames));
     }
+    /// What is known is the union of all pieces, whatever their order and overlap; what was known stays known.
+    #[test]
+    fn pieces_add_up(packets in proptest::collection::vec(proptest::collection::vec((0usize..70_000, 0usize..400, any::<u8>()), 1..6), 1..12)) {
+        let (mut crypto, mut known) = (Crypto::default(), std::collections::BTreeSet::new());
+        for pieces in packets {
+            let frames: Vec<u8> = pieces.iter().flat_map(|(at, len, b)| crypto_frame(*at, &vec![*b; *len])).collect();
+            let before = known.len();
+            known.extend(pieces.iter().flat_map(|(at, len, _)| *at..(at + len).min(STREAM_MAX)));
+            let growth = crypto.read_frames(&frames);
+            prop_assert_eq!(growth.grew, known.len() > before);
+            prop_assert_eq!(crypto.known(), known.len());
+            prop_assert!(crypto.held() <= 2 * STREAM_MAX + 20_000);
+        }
+        crypto.whole();
+        crypto.partly();
+    }
     #[test]
     fn any_pieces_over_any_datagrams(cuts in proptest::collection::vec(1usize..1500, 1..12), order in any::<u64>(), overlap in 0usize..60) {
         let m = large_hello();
