@@ -23,6 +23,8 @@ const DATAGRAMS_MAX: u8 = 32;
 const LATE_MAX: u8 = 4;
 /// Connections followed at a time: a Retry makes a second one out of the first (RFC 9000, 17.2.5.2).
 const CONNECTIONS_MAX: usize = 2;
+/// Searches for a name in what is known of one connection, each with new bytes: they cost more than everything else here.
+const SEARCHES_MAX: u8 = 4;
 /// Bytes of connection ids of the versions that are known.
 const CID_MAX: usize = 20;
 
@@ -60,6 +62,23 @@ struct Connection {
     crypto: Crypto,
     /// The whole hello was told, or is none.
     whole: bool,
+    /// Nothing is known that was not searched.
+    searched: bool,
+    searches: u8,
+}
+
+impl Connection {
+    fn new(version: Version, keys: Keys) -> Connection {
+        Connection { version, keys, crypto: Crypto::default(), whole: false, searched: false, searches: 0 }
+    }
+    /// What is known of a hello that is not whole, if something was added since this was asked.
+    fn partly(&mut self) -> Option<Hello> {
+        if self.whole || self.searched || self.searches >= SEARCHES_MAX {
+            return None;
+        }
+        (self.searched, self.searches) = (true, self.searches + 1);
+        self.crypto.partly()
+    }
 }
 
 impl DatagramParser for Opening {
@@ -80,8 +99,8 @@ impl DatagramParser for Opening {
         }
     }
     fn finish(&mut self, out: &mut Vec<Message>) {
-        for c in self.connections.iter_mut().filter(|c| !c.whole) {
-            tell(&mut self.told, c.crypto.partly(), out);
+        for c in &mut self.connections {
+            tell(&mut self.told, c.partly(), out);
         }
     }
     fn done(&self) -> bool {
@@ -108,6 +127,7 @@ impl Opening {
         }
         match growth {
             Growth { grew: true, .. } => {
+                c.searched = false;
                 let Some(hello) = c.crypto.whole() else { return };
                 c.whole = true;
                 c.crypto = Crypto::default();
@@ -117,7 +137,7 @@ impl Opening {
                 }
             }
             // Sent again, so nobody answers: what is known so far may be all that comes.
-            Growth { crypto: true, .. } => tell(&mut self.told, c.crypto.partly(), out),
+            Growth { crypto: true, .. } => tell(&mut self.told, c.partly(), out),
             _ => {}
         }
     }
@@ -134,7 +154,7 @@ impl Opening {
             self.finish(out);
             self.connections.remove(0);
         }
-        self.connections.push(Connection { version: packet.version, keys, crypto: Crypto::default(), whole: false });
+        self.connections.push(Connection::new(packet.version, keys));
         Some((self.connections.len() - 1, plain))
     }
 }

@@ -46,7 +46,7 @@ export MALLOC_TRIM_THRESHOLD_=268435456 MALLOC_MMAP_THRESHOLD_=268435456 MALLOC_
 longest() {
   case $1 in
     ledger | site | signature) echo 8192 ;;
-    engine) echo 24576 ;;
+    engine) echo 12288 ;;
     *) echo 65536 ;;
   esac
 }
@@ -56,7 +56,7 @@ table=$(printf '%-14s %12s %9s %8s  %s' target executions per_s corpus result)
 for t in "${targets[@]}"; do
   mkdir -p "$dir/$t/corpus" "$dir/$t/found"
   # The beginning will do: a capture that is cut is read as far as it goes.
-  while IFS= read -r f; do head -c 24576 "$f" > "$dir/$t/corpus/seed-$(cksum < "$f" | tr ' ' '-')"; done < <(seeds "$t")
+  while IFS= read -r f; do head -c "$(longest "$t")" "$f" > "$dir/$t/corpus/seed-$(cksum < "$f" | tr ' ' '-')"; done < <(seeds "$t")
   log="$dir/$t/log"
   result=ok
   # A slow input and one that takes memory are failures too.

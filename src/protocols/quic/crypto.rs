@@ -10,7 +10,9 @@ const PIECES_MAX: usize = 256;
 const RUNS_MAX: usize = 256;
 /// Bytes of the stream that are kept; nothing beyond belongs to a hello that is read (post-quantum key shares make 2 KiB).
 pub(super) const STREAM_MAX: usize = 65_536;
-/// A stretch is searched for a server name in windows of this many bytes …
+/// Bytes of the stream that are searched for a server name; it stands in the first 4 KiB of a real hello.
+const SEARCHED: usize = 8192;
+/// They are searched in windows of this many bytes …
 const WINDOW: usize = 544;
 /// … that overlap by more than the longest server name and its header.
 const OVERLAP: usize = 272;
@@ -57,15 +59,19 @@ impl Crypto {
         if pieces.is_empty() {
             return growth;
         }
+        let known = self.known();
         let old = std::mem::take(&mut self.runs);
-        let known: usize = old.iter().map(|r| r.1.len()).sum();
         let mut all: Vec<(usize, &[u8])> = old.iter().map(|(at, run)| (*at, run.as_slice())).chain(pieces.iter().copied()).collect();
         all.sort_by_key(|(at, _)| *at); // stable: of equals the earlier known
         for (at, bytes) in all {
             growth.differs |= self.join(at, bytes);
         }
-        growth.grew = self.runs.iter().map(|r| r.1.len()).sum::<usize>() > known;
+        growth.grew = self.known() > known;
         growth
+    }
+    /// Bytes known.
+    pub(super) fn known(&self) -> usize {
+        self.runs.iter().map(|r| r.1.len()).sum()
     }
     /// Adds a piece that begins no earlier than any before it. True if it says something else where both speak.
     fn join(&mut self, at: usize, bytes: &[u8]) -> bool {
@@ -93,13 +99,14 @@ impl Crypto {
         let message = self.beginning().filter(|m| hello::is_whole(m))?;
         Some(hello::parse(message, true))
     }
-    /// What names the responder, wherever its piece lies: browsers scatter the hello over frames and datagrams. No fingerprint: it would be wrong.
+    /// What names the responder, wherever its piece lies in the first bytes of the stream: browsers scatter the hello over frames and datagrams.
+    /// No fingerprint: it would be wrong.
     pub(super) fn partly(&self) -> Option<Hello> {
         let begun = self.beginning().and_then(|m| hello::parse(m, true));
         if begun.as_ref().is_some_and(|h| h.sni.is_some()) {
             return begun;
         }
-        let sni = self.runs.iter().find_map(|(_, run)| windows(run).find_map(hello::find_server_name))?;
+        let sni = self.runs.iter().take_while(|(at, _)| *at < SEARCHED).find_map(|(_, run)| windows(run).find_map(hello::find_server_name))?;
         // QUIC has no other TLS than 1.3 (RFC 9001, 4.2).
         let known = begun.unwrap_or_else(|| Hello { version: 0x0304, quic: true, ..Hello::default() });
         Some(Hello { sni: Some(sni), ..known })
@@ -112,6 +119,7 @@ impl Crypto {
 
 /// Windows over a stretch in which each server name lies whole: the search costs its square, so it must not see 64 KiB at once.
 fn windows(run: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let run = run.get(..SEARCHED).unwrap_or(run);
     (0..run.len()).step_by(WINDOW - OVERLAP).map(|at| run.get(at..run.len().min(at + WINDOW)).unwrap_or_default())
 }
 
