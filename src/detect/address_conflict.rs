@@ -278,6 +278,25 @@ mod tests {
     }
 
     #[test]
+    fn a_fail_over_announces_three_times_and_who_goes_on_or_claims_from_two_is_a_spoofer() {
+        let (old, new) = ("00:50:56:00:00:01", "00:0c:29:00:00:02");
+        let owned = |t: f64, a: &str| advertised(at(t), old, a);
+        let told = |ev: Vec<Event>| {
+            let s = play(Site::default(), ev);
+            s.findings().iter().map(|f| (f.severity, f.orig.mac)).collect::<Vec<_>>()
+        };
+        let mut moved = vec![owned(0.0, "fe80::30"), owned(0.1, "fd00::30")];
+        moved.extend((0..3).flat_map(|i| [advertised(at(9.0 + f64::from(i)), new, "fe80::30"), advertised(at(9.1 + f64::from(i)), new, "fd00::30")]));
+        assert_eq!(told(moved), [], "two addresses of one owner, three times each");
+        let mut insists = vec![owned(0.0, "fe80::1")];
+        insists.extend((0..8).map(|i| advertised(at(9.0 + 2.0 * f64::from(i)), new, "fe80::1")));
+        assert_eq!(told(insists), [(Severity::High, Some(mac(new)))]);
+        let mut both = vec![owned(0.0, "fe80::1"), advertised(at(0.1), TERM1, "fe80::11")];
+        both.extend((0..3).flat_map(|i| [advertised(at(9.0 + f64::from(i)), new, "fe80::1"), advertised(at(9.1 + f64::from(i)), new, "fe80::11")]));
+        assert_eq!(told(both), [(Severity::High, Some(mac(new)))], "between two");
+    }
+
+    #[test]
     fn a_cloned_mac_contradicts_itself() {
         let two = |m| {
             vec![dhcp_ask(at(0.0), m, "TERM1", "MSFT 5.0"), dhcp_ask(at(1.0), m, "kali", "udhcp 1.35"), dhcp_ask(at(2.0), m, "kali", "udhcp 1.35")]

@@ -14,8 +14,13 @@ const ADDRESSES: usize = 65_536;
 const QUESTIONS: usize = 16_384;
 /// MACs that claim others' addresses remembered.
 const CLAIMANTS: usize = 16_384;
+/// How often a host that changes its hardware address announces each of its addresses unasked (RFC 4861, section 10: MAX_NEIGHBOR_ADVERTISEMENT).
+/// Lower, and a fail-over of a cluster looks like spoofing.
+const ANNOUNCED: u32 = 3;
 /// Other owners' addresses that a MAC answers for, when asked, before it counts as a proxy.
 const PROXIED: usize = 3;
+/// Addresses whose announcements are counted one by one: a host has a few, a spoofer of a network any number.
+const ANNOUNCES: usize = 8;
 
 /// A claim against the owner, bad enough to be told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +54,32 @@ struct Claimant {
     unsolicited: u32,
     since: Timestamp,
     answered_for: Vec<Addr>,
+    /// Neighbour advertisements unasked, by address, most [`ANNOUNCES`]; and the owners against which they went, most two.
+    announced: Vec<(Addr, u32)>,
+    owners: Vec<Mac>,
+}
+
+impl Claimant {
+    /// An unasked announcement: does it go beyond what a fail-over sends? One takes over the addresses of one owner, and says so three times.
+    fn insists(&mut self, a: Addr, owner: Mac) -> bool {
+        if !self.owners.contains(&owner) && self.owners.len() < 2 {
+            self.owners.push(owner);
+        }
+        let times = match self.announced.iter_mut().find(|x| x.0 == a) {
+            Some(x) => {
+                x.1 += 1;
+                x.1
+            }
+            None => {
+                self.announced.push((a, 1));
+                1
+            }
+        };
+        // A host has a few addresses; who announces more is none.
+        let many = self.announced.len() > ANNOUNCES;
+        self.announced.truncate(ANNOUNCES);
+        many || times > ANNOUNCED || self.owners.len() > 1
+    }
 }
 
 #[derive(Debug)]
@@ -66,6 +97,8 @@ struct Claim {
     addr: Addr,
     /// A directed answer, and whether its receiver had asked.
     answer: bool,
+    /// A neighbour advertisement that nobody asked for: an announcement to all looks the same as an answer to one.
+    announces: bool,
     asked: bool,
 }
 
@@ -89,7 +122,7 @@ impl Claims {
         if answer && !asked {
             self.told(m, vlan, ts, scene);
         }
-        self.claim(Claim { mac: m.sender_mac, vlan, addr: m.sender, answer, asked }, ts, scene)
+        self.claim(Claim { mac: m.sender_mac, vlan, addr: m.sender, answer, announces: false, asked }, ts, scene)
     }
 
     pub(super) fn nd(&mut self, frame: Mac, vlan: Vlans, m: &Nd, ts: Timestamp, scene: &Scene<'_>) -> Option<Told> {
@@ -99,12 +132,12 @@ impl Claims {
                 if m.source.is_unspecified() || m.mac != Some(frame) {
                     return None;
                 }
-                self.claim(Claim { mac: frame, vlan, addr: m.source, answer: false, asked: false }, ts, scene)
+                self.claim(Claim { mac: frame, vlan, addr: m.source, answer: false, announces: false, asked: false }, ts, scene)
             }
             136 if m.mac == Some(frame) => {
                 let asked = self.asked(Addr::NONE, m.target, ts);
                 // Without being asked a host may announce its own address; only overriding another's is told below.
-                self.claim(Claim { mac: frame, vlan, addr: m.target, answer: m.is_override, asked }, ts, scene)
+                self.claim(Claim { mac: frame, vlan, addr: m.target, answer: m.is_override, announces: !asked, asked }, ts, scene)
             }
             _ => None,
         }
@@ -184,11 +217,14 @@ impl Claims {
         let m = self.claimants.entry(c.mac, || Claimant { since: ts, ..Claimant::default() });
         if ts.since(m.since) > self.tuning.window {
             (m.since, m.unsolicited) = (ts, 0);
+            m.announced.clear();
+            m.owners.clear();
         }
         if c.answer && c.asked && !m.answered_for.contains(&c.addr) && m.answered_for.len() < PROXIED {
             m.answered_for.push(c.addr);
         }
-        m.unsolicited += u32::from(c.answer && !c.asked);
+        let insists = !c.announces || m.insists(c.addr, h.owner);
+        m.unsolicited += u32::from(c.answer && !c.asked && insists);
         let gateway = is_gateway_address(h.owner, c.addr, scene);
         let spoof = m.unsolicited >= self.tuning.unsolicited;
         let proxy = m.answered_for.len() >= PROXIED && !gateway;

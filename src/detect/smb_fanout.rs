@@ -177,13 +177,14 @@ mod tests {
         };
         for (site, from, searches, want) in [
             (crate::site::Site::default(), "10.10.20.9", false, Severity::Low),
-            (hospital(), "10.10.20.9", false, Severity::Low),
+            (hospital(), "10.10.20.20", false, Severity::Low),
+            (hospital(), "10.10.20.9", false, Severity::Medium),
             (hospital(), "10.10.10.12", false, Severity::Medium),
             (hospital(), "10.10.20.9", true, Severity::High),
         ] {
             let mut s = stage(site);
             s.play(if searches { dead("10.10.20.9").chain(look(from)).collect() } else { look(from) });
-            assert_eq!(s.worst(), Some(want), "{from}, searches: {searches}");
+            assert_eq!(s.worst(), Some(want), "{from}, searches: {searches}; 10.10.20.9 is in no ledger");
         }
     }
 

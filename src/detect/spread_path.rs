@@ -171,17 +171,23 @@ impl SpreadPath {
         let hit = signs.iter().filter(|x| x.2);
         Some((hit.clone().map(|x| x.1).sum(), hit.map(|x| x.0).collect()))
     }
-    /// Administrators enter a host that the ledger lists for management by a remote desktop or shell, from a listed place of work outside the wards, and
-    /// go on from there: that is what it is for. Nobody had entered that place of work before, or it were not the first hop. What goes on from a host
+    /// Administrators enter a host that the ledger lists for management (or for inventory and distribution, role infrastructure; not a backup) by a
+    /// remote desktop or shell, from a listed terminal outside the wards, and go on from there: that is what it is for. Nobody had entered that place of work before, or it were not the first hop. What goes on from a host
     /// that is not for management is another matter, and so is whoever comes from a ward, a supplier, a guest or outside.
     fn way(&self, tree: &[Step], scene: &Scene<'_>) -> Way {
         let Some((root, later)) = tree.split_first() else { return Way::Other };
         let site = scene.site;
-        let workplace = site.ledger.by_addr(root.from).is_some_and(|e| matches!(e.role, Role::Terminal | Role::Server))
+        let workplace = site.ledger.by_addr(root.from).is_some_and(|e| e.role == Role::Terminal)
             && matches!(site.kind(root.from), Some(ZoneKind::Office | ZoneKind::Server | ZoneKind::Management));
-        let through = root.via.is_interactive() && site.may_administer(root.to) && later.iter().all(|s| site.may_administer(s.from));
+        let for_management = site.ledger.by_addr(root.to).is_some_and(|e| matches!(e.role, Role::Management | Role::Infrastructure))
+            || site.kind(root.to) == Some(ZoneKind::Management);
+        let through = root.via.is_interactive() && for_management && later.iter().all(|s| site.may_administer(s.from));
         if !workplace || !through {
             return Way::Other;
+        }
+        // Without a declared time zone nobody knows when it is night there.
+        if site.calendar.timezone == "UTC" {
+            return Way::FrontDoor;
         }
         let local = site.calendar.local(root.start);
         let hour = f64::from(local.hour()) + f64::from(local.minute()) / 60.0;
@@ -408,7 +414,12 @@ mod tests {
 
     /// Into the management server, and from there to a server by desktop and to two terminals by their administrative shares.
     fn through_management(hour: f64, from: &str, onward: bool) -> Stage {
-        let mut s = stage(hospital_with(&[("10.10.20.6", Role::Management)]));
+        through(hospital_with(&[("10.10.20.6", Role::Management)]), hour, from, onward)
+    }
+
+    fn through(site: crate::site::Site, hour: f64, from: &str, onward: bool) -> Stage {
+        let calendar = crate::site::Calendar::new("Europe/Lisbon", vec![]).unwrap();
+        let mut s = stage(crate::site::Site { calendar, ..site });
         let t = |secs: f64| at(hour * 3_600.0 + secs);
         let mut ev = session(t(0.0), from, "10.10.20.6", 3389, 600);
         ev.extend(session(t(30.0), "10.10.20.6", "10.10.20.10", 3389, 60));
@@ -430,6 +441,8 @@ mod tests {
         assert_eq!(through_management(0.0, "10.10.10.12", false).worst(), Some(Severity::Medium), "from a ward");
         assert_eq!(through_management(0.0, "10.10.40.10", false).worst(), Some(Severity::High), "from a supplier");
         assert_eq!(through_management(0.0, "10.10.30.11", true).worst(), Some(Severity::High), "and on from a terminal");
+        let server = hospital_with(&[("10.10.20.6", Role::Backup)]);
+        assert_eq!(through(server, 0.0, "10.10.30.11", false).worst(), Some(Severity::Medium), "a backup server is no way in");
     }
 
     #[test]

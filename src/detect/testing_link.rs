@@ -3,7 +3,7 @@
 use super::testing::{a, hospital};
 use crate::base::{Addr, Mac, Service, Timestamp};
 use crate::event::{Event, EventKind, FlowInfo, Sighting};
-use crate::protocols::{Message, arp::Arp, dhcp::Dhcp};
+use crate::protocols::{Message, arp::Arp, dhcp::Dhcp, nd::Nd};
 use crate::site::{Entry, Ledger, Role, Site};
 use crate::wire::Vlans;
 
@@ -64,6 +64,12 @@ pub fn arp_from(ts: Timestamp, op: u16, m: &str, sender: &str, target: &str) -> 
 pub fn arp_to(ts: Timestamp, m: &str, sender: &str, to: &str, target: &str) -> Event {
     let message = Message::Arp(Arp { op: 2, sender_mac: mac(m), sender: a(sender), target_mac: mac(to), target: a(target) });
     Event { ts, packet: 6, kind: EventKind::Link { mac: mac(m), vlan: Vlans([10, 0]), message } }
+}
+
+/// A neighbour advertisement that overrides, asked for by nobody.
+pub fn advertised(ts: Timestamp, m: &str, target: &str) -> Event {
+    let nd = Nd { kind: 136, source: a(target), target: a(target), mac: Some(mac(m)), lifetime: 0, prefix: None, is_override: true };
+    Event { ts, packet: 6, kind: EventKind::Link { mac: mac(m), vlan: Vlans([10, 0]), message: Message::Nd(nd) } }
 }
 
 fn dhcp(ts: Timestamp, frame: &str, d: Dhcp) -> Event {

@@ -49,7 +49,7 @@ pub const FURTHER: &[Further] = &[
         name: "benign-cluster",
         story: cluster,
         orig: None,
-        is: "A file server as a load-balanced cluster (its two nodes answer with one virtual MAC, from masked MACs of their own); two routers that take over from each other and back; a team of two cards that fails over and back; a server that moves to another machine.",
+        is: "A file server as a load-balanced cluster (its two nodes answer with one virtual MAC, from masked MACs of their own); two routers that take over from each other and back; a team of two cards that fails over and back; a server whose IPv6 addresses a partner takes over; a server that moves to another machine.",
     },
     Further {
         id: "scan",
@@ -236,6 +236,16 @@ fn cluster(net: &mut Net) {
     for (after, card) in [(3, EMR), (17, EMR_CARD_2), (41, EMR)] {
         for k in 0..3 {
             link::gratuitous(net, T + after * S + k * 100 * MS, 120, card.mac, EMR.ip);
+        }
+    }
+    // The partner of the laboratory's server takes its IPv6 addresses over and says so three times, to all.
+    let all: Mac = [0x33, 0x33, 0, 0, 0, 1];
+    let mine = [link::link_local(LAB.mac), std::net::Ipv6Addr::new(0xfd00, 0x20, 0, 0, 0, 0, 0, 0x40)];
+    for (i, a) in mine.iter().enumerate() {
+        link::neighbour_question(net, T + 6 * S + i as u64 * S, &EMR, *a);
+        link::neighbour_claim(net, T + 6 * S + i as u64 * S + MS, 120, LAB.mac, *a, EMR.mac, 255);
+        for k in 0..3 {
+            link::neighbour_claim(net, T + 33 * S + k * S + i as u64 * MS, 120, FILES_B.mac, *a, all, 255);
         }
     }
     // A virtual machine moves to another host of the farm: the same MAC from another port, announced three times.

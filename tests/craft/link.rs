@@ -63,10 +63,11 @@ pub fn neighbour_question(net: &mut Net, t: u64, from: &Host, target: Ipv6Addr) 
     net.frame(t, from.vlan, from.mac, group_mac(group), 0x86dd, &frame::ipv6(me, group, 58, 255, &ask));
 }
 
-/// A neighbour advertisement that overrides what its receiver knew; `hops` is 255 unless it came through a router.
+/// A neighbour advertisement that overrides what its receiver knew; `to` may be all stations; `hops` is 255 unless it came through a router.
 pub fn neighbour_claim(net: &mut Net, t: u64, vlan: u16, mac: Mac, target: Ipv6Addr, to: Mac, hops: u8) {
-    let says = frame::icmp6(target, link_local(to), 136, &[&[0x20, 0, 0, 0][..], &target.octets(), &[2, 1], &mac].concat());
-    net.frame(t, vlan, mac, to, 0x86dd, &frame::ipv6(target, link_local(to), 58, hops, &says));
+    let dst = if to[0] == 0x33 { Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1) } else { link_local(to) };
+    let says = frame::icmp6(target, dst, 136, &[&[0x20, 0, 0, 0][..], &target.octets(), &[2, 1], &mac].concat());
+    net.frame(t, vlan, mac, to, 0x86dd, &frame::ipv6(target, dst, 58, hops, &says));
 }
 
 /// The core switch's hello.

@@ -97,6 +97,9 @@ impl Fan {
         for orig in std::mem::take(&mut self.dirty) {
             let Some(source) = self.sources.get_mut(&orig) else { continue };
             source.dirty = false;
+            if source.targets.len() < self.measure.targets {
+                continue;
+            }
             let source = &*source;
             let story = Story::of(orig, source, &self.measure, scene, self.weigh);
             let Some(verdict) = story.judge(&self.measure, scene).filter(|v| source.is_news(v)) else { continue };
@@ -132,13 +135,20 @@ pub(super) fn is_administrator(role: Role) -> bool {
 }
 
 /// Two hosts of which it is the one's task to have files on the other: an image archive that fetches from a modality, a copier that leaves scans.
-/// By ledger, or as learned; it excuses files, not administration.
+/// By ledger, or as learned where there is none; it excuses files, not administration.
 pub(super) fn is_task(scene: &Scene<'_>, orig: Addr, resp: Addr) -> bool {
     match scene.assets.role(orig) {
+        _ if is_unlisted(scene, orig) => false,
         Role::Printer => true,
         Role::Pacs => scene.assets.role(resp) == Role::Modality,
         _ => false,
     }
+}
+
+/// There is a ledger, and this host is not in it: nothing that is somebody's task excuses it.
+pub(super) fn is_unlisted(scene: &Scene<'_>, a: Addr) -> bool {
+    let mac = scene.assets.device_of(a).and_then(|d| d.mac);
+    !scene.site.ledger.is_empty() && scene.site.role(mac, a).is_none()
 }
 
 /// A supplier on a host that it is declared to maintain, at a time for which nothing else is announced.

@@ -3,7 +3,7 @@
 use super::super::Scene;
 use super::story::Story;
 use super::target::Target;
-use super::{MAX_TARGETS, Measure, UNUSUAL, is_administrator, is_maintained, is_terminal};
+use super::{MAX_TARGETS, Measure, UNUSUAL, is_administrator, is_maintained, is_terminal, is_unlisted};
 use crate::base::{Service, Severity, Timestamp};
 use crate::site::{Role, ZoneKind};
 
@@ -66,17 +66,18 @@ impl Story<'_> {
         if searched {
             return None;
         }
-        // An inventory or a list of the neighbourhood. A host that is known as somebody's place of work has no such task.
+        // An inventory or a list of the neighbourhood. A host that is known as somebody's place of work, or that a ledger does not know, has no such
+        // task.
         if !stranger && self.targets.iter().all(|t| t.0.service == Service::Smb && t.0.visit.is_glance()) {
             let works = matches!(scene.assets.role(self.orig), Role::Terminal | Role::Modality | Role::Phone | Role::Vendor);
             return Some((
-                if works { Severity::Medium } else { Severity::Low },
+                if works || is_unlisted(scene, self.orig) { Severity::Medium } else { Severity::Low },
                 "shares were only looked at: no file, no administrative share, no failure",
             ));
         }
         // One person has one desktop on a server. Several at once, on most of them, are several people behind one address: a gateway.
         let shared = self.number(|t, _| t.service == Service::Rdp && t.is_at_once(scene.now));
-        let gateway = shared >= 2 && 2 * shared > self.targets.len() && terminals == 0;
+        let gateway = shared >= 2 && 2 * shared > self.targets.len() && terminals == 0 && !is_unlisted(scene, self.orig);
         gateway.then_some((Severity::Info, "several sessions at once on most of the hosts: many people behind one address"))
     }
     /// Were enough responders first visited within the burst time?
