@@ -23,11 +23,12 @@ impl Ticker {
             return;
         }
         if self.next == 0 {
-            self.next = (ts.0 / TICK.0 + 1) * TICK.0;
+            self.next = (ts.0 / TICK.0 + 1).saturating_mul(TICK.0);
             return;
         }
         let from = self.next;
-        while self.next <= ts.0 {
+        // A time at the end of time has no tick behind it.
+        while self.next <= ts.0 && self.next < u64::MAX {
             out(Timestamp(self.next));
             let gap = ts.0 - self.next;
             let step = match self.next - from {
@@ -38,14 +39,14 @@ impl Ticker {
                 _ => DAY,
             };
             // Long steps end where the silence ends: the tick behind it comes within a second.
-            let after = |step: u64| (self.next / step + 1) * step;
+            let after = |step: u64| (self.next / step + 1).saturating_mul(step);
             let steps = [step, HOUR, MINUTE].into_iter().filter(|s| *s <= step && *s > SECOND);
             self.next = steps.map(after).find(|n| *n <= ts.0).unwrap_or_else(|| after(step.min(SECOND)));
         }
     }
     /// The tick that ends the run: the next whole second.
     pub(super) fn last(&self) -> Timestamp {
-        Timestamp(self.next.div_ceil(SECOND) * SECOND)
+        Timestamp(self.next.div_ceil(SECOND).saturating_mul(SECOND))
     }
 }
 
@@ -69,6 +70,22 @@ mod tests {
         assert_eq!(&all[..4], [1100, 2000, 3000, 4000]);
         assert_eq!(*all.last().unwrap(), 11_000);
         assert!((2..=11).all(|s| all.contains(&(s * 1000))));
+    }
+
+    #[test]
+    fn the_end_of_time_has_no_tick_behind_it() {
+        let mut t = Ticker::default();
+        let mut n = 0;
+        for ts in [u64::MAX - 5, u64::MAX, u64::MAX] {
+            t.advance(Timestamp(ts), |_| n += 1);
+        }
+        assert!(n <= 1, "{n}");
+        assert_eq!(t.last(), Timestamp(u64::MAX));
+        let mut t = Ticker::default();
+        for ts in [1, u64::MAX - 1, u64::MAX] {
+            t.advance(Timestamp(ts), |_| n += 1);
+        }
+        assert!(n < 300_000, "{n}");
     }
 
     #[test]
