@@ -44,6 +44,28 @@ fn report_of(capture: &Path, site: &Path, workers: usize) -> Value {
     report_with(capture, site, workers, &[])
 }
 
+/// What a detector says it wants to see is all it needs: with every event shown to every detector the findings are the same.
+#[test]
+fn detectors_name_all_the_events_they_need() {
+    let signatures = Arc::new(Signatures::embedded().unwrap());
+    let mut seen = 0;
+    for id in DETECTORS.iter().map(|d| d.0).chain(["demo"]) {
+        let site = Arc::new(Site::load(&dir(id).join("site.toml")).unwrap());
+        for capture in fs::read_dir(dir(id)).unwrap().map(|f| f.unwrap().path()).filter(|f| f.extension().is_some_and(|e| e == "pcap")) {
+            let told = |every_event| {
+                let source = Replay::open(std::slice::from_ref(&capture), ReplayOptions::default()).unwrap();
+                let options = Options { every_event, ..Options::new(site.clone(), signatures.clone()) };
+                let outcome = replay(source, &options, Vec::new(), &mut |_| {}).unwrap();
+                let report: Value = serde_json::from_slice(&Report::new(&outcome.run(), &*signatures, &[]).object()).unwrap();
+                golden(&report)
+            };
+            assert_eq!(told(false), told(true), "{}", capture.display());
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2 * DETECTORS.len(), "{seen}");
+}
+
 /// The same, where some oddities are meant.
 fn report_with(capture: &Path, site: &Path, workers: usize, odd: &[&str]) -> Value {
     let site = Site::load(site).unwrap();

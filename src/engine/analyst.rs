@@ -154,8 +154,9 @@ impl Analyst {
         let event = &*event;
         let news = self.assets.update(event);
         let scene = Scene { site: &self.options.site, assets: &self.assets, now: event.ts };
-        let kinds = if self.options.every_event { Interest::ALL } else { Interest::of(event) };
-        for (_, d) in self.detectors.iter_mut().filter(|(interest, _)| news && interest.meets(kinds)) {
+        let every = self.options.every_event;
+        let kinds = if every { Interest::ALL } else { Interest::of(event) };
+        for (_, d) in self.detectors.iter_mut().filter(|(interest, _)| (news || every) && interest.meets(kinds)) {
             d.event(event, &scene, &mut self.findings);
         }
         self.each_sink(|s, run| s.event(event, run));

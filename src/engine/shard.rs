@@ -8,6 +8,7 @@ use crate::bounded::TimerWheel;
 use crate::event::{Contact, Coverage, Event, EventKind, FlowInfo, FlowRecord, Sighting};
 use crate::flow::{Copies, Copy, Flow, FlowTable, Mark, bit};
 use crate::protocols::{Message, arp, nd};
+use crate::site::Site;
 use crate::wire::{Kind, Packet, Weird, flag, icmp_ports, tcp};
 use std::collections::BTreeMap;
 
@@ -358,9 +359,9 @@ pub(super) struct Ahead {
 impl Ahead {
     /// Of a packet and its block's buffer.
     #[inline]
-    pub(super) fn of(p: &Packet, buf: &[u8]) -> Ahead {
+    pub(super) fn of(p: &Packet, buf: &[u8], site: &Site) -> Ahead {
         let macs = macs(p, buf);
-        Ahead { mark: Mark::of(p, macs, ends(p, buf)), sighting: sighting(p, macs), flow: None, reader: 0 }
+        Ahead { mark: Mark::of(p, macs, ends(p, buf)), sighting: sighting(p, macs, site), flow: None, reader: 0 }
     }
 }
 
@@ -381,11 +382,15 @@ fn shows_address(p: &Packet) -> bool {
     !p.has(flag::OUTER_MAC) && !matches!(p.kind, Kind::Arp | Kind::Link | Kind::Other) && !p.src.is_unspecified()
 }
 
-/// What a sighting is known by: MAC, VLAN, address.
+/// What a sighting is known by: MAC, VLAN, address. All addresses that are not the site's are one: they show that the MAC forwards, and no more.
 #[inline]
-fn sighting(p: &Packet, macs: Option<&[u8; 12]>) -> u64 {
+fn sighting(p: &Packet, macs: Option<&[u8; 12]>, site: &Site) -> u64 {
     let from = macs.map_or(0, |[.., g, h, i, j, k, l]| u64::from_le_bytes([0, 0, *g, *h, *i, *j, *k, *l]));
-    let host = if shows_address(p) { (p.src.0 as u64).rotate_left(32) ^ (p.src.0 >> 64) as u64 ^ 1 } else { 0 };
+    let host = match () {
+        () if !shows_address(p) => 0,
+        () if p.src.is_private() || site.is_inside(p.src) => (p.src.0 as u64).rotate_left(32) ^ (p.src.0 >> 64) as u64 ^ 1,
+        () => 1,
+    };
     fold(from ^ u64::from(p.vlan.0[0]) ^ SIGHTING.0, host ^ SIGHTING.1)
 }
 

@@ -34,7 +34,7 @@ fn said(panic: Box<dyn std::any::Any + Send>) -> String {
 }
 
 fn alone(feeder: &mut Feeder, options: &Options, mut analyst: Analyst, progress: &mut dyn FnMut(Progress)) -> (Analyst, Option<String>) {
-    let mut worker = Worker::new(0, 1, options.max_flows);
+    let mut worker = Worker::new(0, 1, options);
     let mut batch = Batch::new();
     loop {
         let step = catch_unwind(AssertUnwindSafe(|| {
@@ -68,8 +68,8 @@ fn many(feeder: &mut Feeder, workers: usize, options: &Options, analyst: Analyst
             let (handover, from) = bounded::<Said>(HANDOVERS);
             to_workers.push(to);
             from_workers.push(from);
-            let (recycle, max_flows) = (recycle.clone(), options.max_flows);
-            scope.spawn(move || work(Worker::new(me, workers, max_flows), &batches, &handover, &recycle));
+            let recycle = recycle.clone();
+            scope.spawn(move || work(Worker::new(me, workers, options), &batches, &handover, &recycle));
         }
         let thinking = scope.spawn(move || think(analyst, &from_workers));
         let mut failure = None;

@@ -1,11 +1,13 @@
 //! A worker: a set of shards.
 
-use super::SHARDS;
 use super::batch::{Batch, Seen};
 use super::shard::{Ahead, Shard, Weirds};
+use super::{Options, SHARDS};
 use crate::base::Timestamp;
 use crate::event::{Coverage, Event};
+use crate::site::Site;
 use crate::wire::Packet;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What a worker hands over at a tick.
@@ -47,6 +49,7 @@ struct Own {
 
 /// Shards `me, me + of, me + 2·of …`.
 pub(super) struct Worker {
+    site: Arc<Site>,
     shards: Vec<Shard>,
     /// By shard: where it stands in `shards`, or [`OTHERS`].
     places: [u8; SHARDS],
@@ -55,14 +58,14 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(me: usize, of: usize, max_flows: usize) -> Worker {
+    pub(super) fn new(me: usize, of: usize, options: &Options) -> Worker {
         let mut places = [OTHERS; SHARDS];
         let mine = places.iter_mut().skip(me).step_by(of).enumerate();
         let shards = mine.map(|(at, place)| {
             *place = at as u8;
-            Shard::new(max_flows / SHARDS)
+            Shard::new(options.max_flows / SHARDS)
         });
-        Worker { shards: shards.collect(), places, me, of }
+        Worker { site: Arc::clone(&options.site), shards: shards.collect(), places, me, of }
     }
     /// Takes a batch through the state; `out` gets a handover at each tick.
     pub(super) fn run(&mut self, batch: &Batch, mut out: impl FnMut(Handover)) {
@@ -90,7 +93,7 @@ impl Worker {
                 continue;
             }
             if let Some(slot) = some.get_mut(n) {
-                *slot = Own { packet: i as u32, at, ahead: Ahead::of(p, buf) };
+                *slot = Own { packet: i as u32, at, ahead: Ahead::of(p, buf, &self.site) };
                 n += 1;
             }
             if n == AHEAD {

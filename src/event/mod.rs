@@ -26,7 +26,8 @@ pub struct Event {
 #[derive(Clone, PartialEq, Debug)]
 #[allow(clippy::large_enum_variant)]
 pub enum EventKind {
-    /// A MAC was seen sending. Repeated at most once a minute per (MAC, VLAN, address) and shard. Routed copies count too.
+    /// A MAC was seen sending. Repeated at most once a minute per (MAC, VLAN, address) and shard; addresses that are not the site's count as one.
+    /// Routed copies count too.
     Sighting(Sighting),
     /// A link-layer protocol message without a flow: ARP, neighbour discovery.
     Link {

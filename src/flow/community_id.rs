@@ -67,6 +67,10 @@ pub fn community_id(t: &FiveTuple) -> CommunityId {
 pub struct CommunityId([u8; 30]);
 
 impl CommunityId {
+    /// As bytes of ASCII.
+    pub const fn as_bytes(&self) -> &[u8; 30] {
+        &self.0
+    }
     /// As text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()

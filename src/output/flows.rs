@@ -87,7 +87,7 @@ fn flow(l: &mut Line, f: &FlowRecord) {
     l.mac("orig_mac", om);
     l.mac("resp_mac", rm);
     l.word("tunnel", i.tunnel.word());
-    l.word("community_id", community_id(t).as_str());
+    l.ascii("community_id", community_id(t).as_bytes());
     l.flag("evicted", f.evicted);
     l.uint("first_packet", i.first_packet);
     l.uint("last_packet", f.last_packet);

@@ -22,14 +22,14 @@ pub struct Line {
     /// Where the next byte goes.
     at: usize,
     clock: Clock,
-    /// Whole seconds written lately, as text, by their last two bits: lines follow each other closely in time.
-    seconds: [(u64, [u8; 19]); 4],
+    /// Whole seconds written lately, quoted and with room for the fraction, by their last two bits: lines follow each other closely in time.
+    seconds: [(u64, [u8; TIME]); 4],
 }
 
 impl Line {
     /// An empty buffer.
     pub fn new(clock: Clock) -> Line {
-        let zero = (0, second(Timestamp(0)));
+        let zero = (0, second(Timestamp(0), clock));
         Line { buf: vec![0; 2048], at: 0, clock, seconds: [zero; 4] }
     }
     /// Forgets what was written and opens an object.
@@ -165,6 +165,13 @@ impl Line {
         self.quoted(v.as_bytes());
         self.byte(b',');
     }
+    /// The same from bytes.
+    #[inline(always)]
+    pub fn ascii(&mut self, k: &'static str, v: &[u8]) {
+        self.key(k);
+        self.quoted(v);
+        self.byte(b',');
+    }
     /// Anything that displays itself without quotes, backslashes or control characters.
     pub fn display(&mut self, k: &'static str, v: impl std::fmt::Display) {
         self.key(k);
@@ -216,58 +223,66 @@ impl Line {
     /// A quoted address as an element.
     pub fn put_addr(&mut self, a: Addr) {
         let Some(v4) = a.as_v4() else { return self.quote_display(a) };
-        let (mut all, mut len) = (u128::from(b'"'), 1);
+        // Room for the longest; what is behind the last digit does not count.
+        let mut out = *b"\"255.255.255.255..";
+        let mut len = 1;
         for b in v4.to_be_bytes() {
             let (text, more) = OCTETS.get(usize::from(b)).copied().unwrap_or_default();
-            all |= u128::from(u32::from_le_bytes(text)) << (8 * len);
-            len += u32::from(more);
+            if let Some(slot) = out.get_mut(len..len + 4) {
+                slot.copy_from_slice(&text);
+            }
+            len += usize::from(more);
         }
-        // Written whole, of which what is behind the last digit does not count.
-        self.bytes(&all.to_le_bytes());
-        self.at -= 17 - len as usize;
-        self.byte(b'"');
+        // In place of the last dot.
+        if let Some(slot) = out.get_mut(len - 1) {
+            *slot = b'"';
+        }
+        self.bytes(&out);
+        self.at -= out.len() - len;
     }
     fn put_mac(&mut self, m: Mac) {
         let mut out = *b"\"00:00:00:00:00:00\"";
         for (slot, b) in out.chunks_exact_mut(3).zip(m.0) {
             if let [_, hi, lo] = slot {
-                *hi = hex(b >> 4);
-                *lo = hex(b & 15);
+                [*hi, *lo] = HEX.get(usize::from(b)).copied().unwrap_or_default();
             }
         }
         self.bytes(&out);
     }
+    #[inline]
     fn put_time(&mut self, t: Timestamp) {
-        let secs = t.secs();
-        let text = match self.seconds.get_mut((secs & 3) as usize) {
-            Some(kept) => {
-                if kept.0 != secs {
-                    *kept = (secs, second(t));
-                }
-                kept.1
-            }
-            None => second(t),
-        };
-        self.byte(b'"');
-        self.bytes(&text);
-        self.byte(b'.');
+        let (secs, clock) = (t.secs(), self.clock);
+        let Some(kept) = self.seconds.get_mut((secs & 3) as usize) else { return };
+        if kept.0 != secs {
+            *kept = (secs, second(t, clock));
+        }
+        let mut text = kept.1;
         let nanos = t.subsec_nanos();
-        match self.clock {
-            Clock::Nanos => {
-                self.byte(b'0' + (nanos / 100_000_000) as u8);
-                self.bytes(&eight(nanos % 100_000_000));
-                self.bytes(b"Z\"");
-            }
+        match clock {
             Clock::Eve => {
                 let [_, _, micros @ ..] = eight(nanos / 1000);
-                self.bytes(&micros);
-                self.bytes(b"+0000\"");
+                if let Some(slot) = text.get_mut(21..27) {
+                    slot.copy_from_slice(&micros);
+                }
+                self.bytes(&text);
+            }
+            Clock::Nanos => {
+                if let Some([first, rest @ ..]) = text.get_mut(21..30) {
+                    *first = b'0' + (nanos / 100_000_000) as u8;
+                    rest.copy_from_slice(&eight(nanos % 100_000_000));
+                }
+                self.bytes(&text);
+                // A byte shorter than the other.
+                self.at -= 1;
             }
         }
     }
     /// A number as an element.
     #[inline]
     pub fn number(&mut self, v: u64) {
+        if v < 10 {
+            return self.byte(b'0' + v as u8);
+        }
         if v >= 100_000_000 {
             let (high, low) = (v / 100_000_000, v % 100_000_000);
             self.number(high);
@@ -300,7 +315,7 @@ impl Write for Text<'_> {
     }
 }
 
-/// Each byte in decimal with a dot behind it, then zeros; and how long that is without them.
+/// Each byte in decimal with a dot behind it, and how long that is; what is behind it is written over.
 static OCTETS: [([u8; 4], u8); 256] = octets();
 
 #[allow(clippy::indexing_slicing)]
@@ -336,12 +351,30 @@ const fn hex(nibble: u8) -> u8 {
     nibble + if nibble < 10 { b'0' } else { b'a' - 10 }
 }
 
-fn second(t: Timestamp) -> [u8; 19] {
+/// The two digits of every byte.
+static HEX: [[u8; 2]; 256] = {
+    let mut all = [[0; 2]; 256];
+    let mut b = 0;
+    while b < 256 {
+        all[b] = [hex((b >> 4) as u8), hex((b & 15) as u8)];
+        b += 1;
+    }
+    all
+};
+
+/// Length of a quoted time of EVE; one of ours is a byte shorter.
+const TIME: usize = 33;
+
+/// The second of a time, quoted, with zeros for its fraction.
+fn second(t: Timestamp, clock: Clock) -> [u8; TIME] {
     let (y, mo, d, h, mi, s) = t.civil();
-    let mut out = *b"0000-00-00T00:00:00";
+    let mut out = match clock {
+        Clock::Eve => *b"\"0000-00-00T00:00:00.000000+0000\"",
+        Clock::Nanos => *b"\"0000-00-00T00:00:00.000000000Z\" ",
+    };
     let two = |v: u32| [b'0' + (v / 10 % 10) as u8, b'0' + (v % 10) as u8];
     let y = y.clamp(0, 9999) as u32;
-    let parts = [(0, two(y / 100)), (2, two(y % 100)), (5, two(mo)), (8, two(d)), (11, two(h)), (14, two(mi)), (17, two(s))];
+    let parts = [(1, two(y / 100)), (3, two(y % 100)), (6, two(mo)), (9, two(d)), (12, two(h)), (15, two(mi)), (18, two(s))];
     for (at, digits) in parts {
         if let Some(slot) = out.get_mut(at..at + 2) {
             slot.copy_from_slice(&digits);

@@ -27,7 +27,7 @@ pub(super) fn write(l: &mut Line, event: &Event, f: &FlowRecord) {
     l.word("reason", if f.evicted { "forced" } else { "timeout" });
     l.close();
     ether(l, f.info.mac);
-    l.word("community_id", community_id(&f.info.tuple).as_str());
+    l.ascii("community_id", community_id(&f.info.tuple).as_bytes());
     if f.is_tcp() {
         tcp(l, f);
     }

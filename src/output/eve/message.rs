@@ -8,23 +8,30 @@ use crate::protocols::{Message, arp::Arp, dhcp::Dhcp, dns::Dns, http, ntlmssp::N
 use crate::wire::Vlans;
 use std::fmt::Write;
 
+/// The head of a message's line.
+#[inline(always)]
+fn start(l: &mut Line, event: &Event, flow: &FlowInfo, from_orig: bool, kind: &'static str) {
+    head(l, event, flow, kind);
+    if from_orig {
+        l.word("direction", "to_server");
+    } else {
+        l.word("direction", "to_client");
+    }
+}
+
 /// Writes the line of a message; false if EVE has none for it.
 pub(super) fn write(l: &mut Line, event: &Event, flow: &FlowInfo, from_orig: bool, m: &Message) -> bool {
-    let mut start = |kind: &str| {
-        head(l, event, flow, kind);
-        l.word("direction", if from_orig { "to_server" } else { "to_client" });
-    };
     match m {
         Message::Dns(d) => {
-            start("dns");
+            start(l, event, flow, from_orig, "dns");
             dns(l, flow.service, d);
         }
         Message::Tls(h) => {
-            start("tls");
+            start(l, event, flow, from_orig, "tls");
             tls(l, h);
         }
         Message::Http(r) => {
-            start("http");
+            start(l, event, flow, from_orig, "http");
             http(l, r);
         }
         Message::HttpAuth(a) => {
@@ -32,21 +39,21 @@ pub(super) fn write(l: &mut Line, event: &Event, flow: &FlowInfo, from_orig: boo
             if n.kind != 3 {
                 return false;
             }
-            start("http");
+            start(l, event, flow, from_orig, "http");
             logon(l, n);
         }
         Message::Dhcp(d) => {
-            start("dhcp");
+            start(l, event, flow, from_orig, "dhcp");
             ether(l, flow.mac);
             dhcp(l, d);
         }
         Message::Smb(s) => return smb(l, event, flow, from_orig, s),
         Message::Rdp(r) => {
-            start("rdp");
+            start(l, event, flow, from_orig, "rdp");
             rdp(l, r);
         }
         Message::Weird(name, _) => {
-            start("anomaly");
+            start(l, event, flow, from_orig, "anomaly");
             l.object("anomaly");
             l.word("type", "applayer");
             l.word("event", name);
@@ -173,13 +180,13 @@ fn tls(l: &mut Line, h: &tls::Hello) {
         0x0304 => l.word("version", "TLS 1.3"),
         v => l.display("version", format_args!("0x{v:04x}")),
     }
-    if !h.ja3.is_empty() {
+    if !h.ja3.as_bytes().is_empty() {
         l.object(if h.server { "ja3s" } else { "ja3" });
-        l.text("hash", &h.ja3);
+        l.ascii("hash", h.ja3.as_bytes());
         l.close();
     }
-    if !h.ja4.is_empty() {
-        l.text("ja4", &h.ja4);
+    if !h.ja4.as_bytes().is_empty() {
+        l.ascii("ja4", h.ja4.as_bytes());
     }
     l.texts(if h.server { "server_alpns" } else { "client_alpns" }, &h.alpn);
     l.close();
