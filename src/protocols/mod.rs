@@ -9,6 +9,7 @@ pub mod dhcpv6;
 pub mod dns;
 pub mod field;
 pub mod http;
+pub mod kerberos;
 pub mod nbns;
 pub mod nd;
 pub mod ntlmssp;
@@ -61,6 +62,8 @@ pub enum Message {
     Smb(Box<smb::Smb>),
     /// RDP connection set-up.
     Rdp(Box<rdp::Rdp>),
+    /// Kerberos, also a ticket shown inside SMB or DCE/RPC.
+    Kerberos(Box<kerberos::Kerberos>),
     /// NTP.
     Ntp(ntp::Ntp),
     /// SSH identification string.
@@ -135,12 +138,14 @@ pub static PROTOCOLS: &[Protocol] = &[
     http::PROTOCOL,
     ssh::PROTOCOL,
     dns::TCP,
+    kerberos::TCP,
     dhcp::PROTOCOL,
     dhcpv6::PROTOCOL,
     dns::UDP,
     dns::MDNS,
     dns::LLMNR,
     nbns::PROTOCOL,
+    kerberos::UDP,
     quic::PROTOCOL,
     ntp::PROTOCOL,
 ];
