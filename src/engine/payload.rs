@@ -3,7 +3,7 @@
 use crate::base::{Service, Timestamp, proto};
 use crate::flow::{Flow, Piece, Reorder, bit};
 use crate::protocols::{Message, PROTOCOLS, Probe, Reader, Side, StreamParser, Verdict};
-use crate::wire::Packet;
+use crate::wire::{Packet, tcp};
 
 /// Bytes kept of each direction while a flow is not recognised yet.
 const EARLY: usize = 4096;
@@ -21,6 +21,8 @@ struct Stream {
     parser: Option<Box<dyn StreamParser>>,
     order: [Reorder; 2],
     early: [Vec<u8>; 2],
+    /// Ends that sent a FIN: bit 0 the originator.
+    finished: u8,
     held: usize,
 }
 
@@ -143,7 +145,7 @@ impl Readers {
             self.streams.push(None);
             (self.streams.len() - 1) as u32
         });
-        let mut stream = Stream { parser: None, order: Default::default(), early: Default::default(), held: 0 };
+        let mut stream = Stream { parser: None, order: Default::default(), early: Default::default(), finished: 0, held: 0 };
         if let Ok(Some(n)) = verdict {
             stream.start(flow, n);
         }
@@ -206,7 +208,7 @@ impl Stream {
     fn take_in(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8], found: &mut Found<'_>) -> bool {
         let mut order = std::mem::take(&mut self.order);
         let mut alive = true;
-        if p.tcp_flags & crate::wire::tcp::ACK != 0
+        if p.tcp_flags & tcp::ACK != 0
             && let Some(other) = order.get_mut(1 - from)
         {
             other.acknowledged(p.ack, &mut |piece| alive = alive && self.piece(flow, 1 - from, p.ts, piece, found));
@@ -217,7 +219,20 @@ impl Stream {
             mine.segment(p.seq, payload, p.wire_payload_len, &mut |piece| alive = alive && self.piece(flow, from, p.ts, piece, found));
         }
         self.order = order;
+        if self.ends(from, p.tcp_flags)
+            && let Some(parser) = self.parser.as_mut()
+        {
+            parser.end(found.scratch);
+            found.messages.extend(found.scratch.drain(..).map(|m| (from == 0, m)));
+        }
         alive && !self.parser.as_ref().is_some_and(|p| p.done())
+    }
+    /// Is the connection over with this packet: a reset, or the second of both ends that has nothing more to send?
+    fn ends(&mut self, from: usize, flags: u8) -> bool {
+        if flags & tcp::FIN != 0 {
+            self.finished |= 1 << from;
+        }
+        flags & tcp::RST != 0 || flags & tcp::FIN != 0 && self.finished == 3
     }
     /// The next bytes, or a gap, of one direction.
     fn piece(&mut self, flow: &mut Flow, from: usize, ts: Timestamp, piece: Piece<'_>, found: &mut Found<'_>) -> bool {

@@ -4,6 +4,7 @@
 
 pub mod arp;
 mod cursor;
+pub mod dcerpc;
 pub mod dhcp;
 pub mod dhcpv6;
 pub mod dns;
@@ -64,6 +65,8 @@ pub enum Message {
     Rdp(Box<rdp::Rdp>),
     /// Kerberos, also a ticket shown inside SMB or DCE/RPC.
     Kerberos(Box<kerberos::Kerberos>),
+    /// DCE/RPC over TCP or an SMB pipe: a bind or a call.
+    Rpc(Box<dcerpc::Rpc>),
     /// NTP.
     Ntp(ntp::Ntp),
     /// SSH identification string.
@@ -104,6 +107,8 @@ pub trait StreamParser: Send {
     fn data(&mut self, from: Side, ts: Timestamp, bytes: &[u8], out: &mut Vec<Message>);
     /// `lost` bytes of one direction were not captured: find the next message by yourself.
     fn gap(&mut self, from: Side, lost: u64);
+    /// The connection was closed or reset: what waits for an answer is told without one. Late segments may still bring more.
+    fn end(&mut self, _out: &mut Vec<Message>) {}
     /// Nothing more is wanted of this flow: the engine stops reassembling it.
     fn done(&self) -> bool;
     /// Bytes held (for the caps).
@@ -134,6 +139,7 @@ pub struct Protocol {
 pub static PROTOCOLS: &[Protocol] = &[
     smb::PROTOCOL,
     rdp::PROTOCOL,
+    dcerpc::PROTOCOL,
     tls::PROTOCOL,
     http::PROTOCOL,
     ssh::PROTOCOL,
