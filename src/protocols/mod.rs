@@ -61,6 +61,8 @@ pub enum Message {
     Http(Box<http::Request>),
     /// SMB 1, 2 or 3.
     Smb(Box<smb::Smb>),
+    /// What was done on an SMB share.
+    SmbWork(Box<smb::life::Work>),
     /// RDP connection set-up.
     Rdp(Box<rdp::Rdp>),
     /// Kerberos, also a ticket shown inside SMB or DCE/RPC.
