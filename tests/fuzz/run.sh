@@ -1,37 +1,4 @@
 #!/usr/bin/env bash
-<<<<<<< HEAD
-# Runs every fuzz target (or those named) for SECONDS each and prints executions and result: tests/fuzz/run.sh [SECONDS [TARGET...]]
-# Needs a nightly toolchain and cargo-fuzz. Exit status 1 if a target failed; its input is then in tests/fuzz/artifacts/TARGET/.
-set -uo pipefail
-cd "$(dirname "$0")/../.."
-seconds=${1:-60}
-shift || true
-case $seconds in '' | *[!0-9]*) sed -n '2,3s/^# //p' "$0" >&2; exit 2 ;; esac
-fuzz() { cargo +nightly fuzz "$@"; }
-if [ $# -gt 0 ]; then targets=("$@"); else mapfile -t targets < <(fuzz list --fuzz-dir tests/fuzz); fi
-[ ${#targets[@]} -gt 0 ] || { echo "fuzz: no targets: is cargo-fuzz installed?" >&2; exit 2; }
-for t in "${targets[@]}"; do
-  fuzz build --fuzz-dir tests/fuzz "$t" || { echo "fuzz: $t does not build" >&2; exit 2; }
-done
-
-said=$(mktemp)
-trap 'rm -f "$said"' EXIT
-failed=0
-printf '%-20s %14s %10s %8s  %s\n' target executions 'exec/s' edges result
-for t in "${targets[@]}"; do
-  # A slow input and one that takes memory are failures too.
-  if fuzz run --fuzz-dir tests/fuzz "$t" -- -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 >"$said" 2>&1; then
-    result=ok
-  else
-    result="FAILED: $(grep -m 1 -oE 'panicked at .*|ERROR: .*' "$said" | head -c 120)"
-    failed=1
-  fi
-  runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$said" | tail -n 1)
-  rate=$(sed -n 's/^stat::average_exec_per_sec: *//p' "$said" | tail -n 1)
-  edges=$(grep -oE 'cov: [0-9]+' "$said" | tail -n 1 | cut -d' ' -f2)
-  printf '%-20s %14s %10s %8s  %s\n' "$t" "${runs:-?}" "${rate:-?}" "${edges:-?}" "$result"
-done
-=======
 # Runs every fuzz target, or those named, for SECONDS each and one after the other; ends with a table, and with status 1 if any found something.
 #   tests/fuzz/run.sh [SECONDS] [TARGET]...
 # Built without a sanitizer: there is no unsafe code below the targets (tests/tidy.rs), so what can be found is a panic, an overflow, a failed
@@ -75,5 +42,4 @@ for t in "${targets[@]}"; do
   table+=$'\n'$row
 done
 printf '\n%s\n' "$table"
->>>>>>> efa999f (fuzz: targets wire and engine, and a script that runs them all)
 exit $failed
