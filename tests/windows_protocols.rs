@@ -110,8 +110,11 @@ fn name(p: &Path) -> String {
 }
 
 /// Captures where tshark counts otherwise, and why.
-const OTHERWISE: &[(&str, &str)] =
-    &[("dcerpc_synthetic", "tshark leaves a third of the flows out; requests without an answer, on flows without an end, are not told")];
+const OTHERWISE: &[(&str, &str)] = &[
+    ("dcerpc__zerologon", "one request came in a retransmission, which tshark does not read"),
+    ("dcom_shellwindows", "the flow has no end in the capture, so the last count of equal calls is not told"),
+    ("dcerpc_synthetic", "tshark leaves a third of the flows out; requests without an answer, on flows without an end, are not told"),
+];
 
 #[test]
 fn operations_are_those_tshark_counts() {
@@ -248,10 +251,11 @@ fn the_bed_s_shares_are_encrypted_as_they_were() {
         let random = written.iter().filter(|l| l.written.entropy > 7000 || l.written.sampled < 400).count();
         println!("{file}: {} written, {random} of them like chance", written.len());
         assert!(written.len() >= renamed && random >= renamed, "{file}");
-        assert!(lives.iter().any(|l| l.written.magic == Magic::Pe || l.path.ends_with(".exe")), "{file}");
+        // No program is dropped in the other one.
         if file == "incident" {
             continue;
         }
+        assert_eq!(lives.iter().filter(|l| &*l.path == "payload.exe" && l.written.bytes > 0).count(), 6);
         assert!(lives.iter().any(|l| l.pipe && &*l.path == "svcctl"));
         let calls: Vec<_> = seen.calls().map(|(_, c)| (c.operation(), c.outcome, &c.target, &c.value)).collect();
         // The bed's servers know no such operation, and say so.

@@ -16,7 +16,7 @@ const OPENING: usize = 64;
 /// Open handles; beyond, or beyond [`BYTES`], the longest unused is told as it is and forgotten.
 const OPENS: usize = 512;
 /// Bytes that open handles may take.
-const BYTES: usize = 256 * 1024;
+const BYTES: usize = 128 * 1024;
 /// Requests on handles that wait for their answer.
 const REQUESTS: usize = 512;
 /// Histograms at a time.
@@ -93,16 +93,25 @@ impl Open {
     fn histograms(&self) -> usize {
         usize::from(self.reads.busy()) + usize::from(self.writes.busy())
     }
+    /// Tells the life so far; it goes on.
     fn tell(&mut self, now: Timestamp, out: &mut Vec<Message>) {
         self.reads.settle(&mut self.life.read);
         self.writes.settle(&mut self.life.written);
-        if let Some(p) = self.pipe.as_mut().filter(|_| self.life.closed) {
-            p.end(out);
-        }
         out.push(Message::SmbWork(Box::new(Work::Life(self.life.clone()))));
         self.life.part += 1;
         (self.told_at, self.changed) = (now, false);
         self.told_bytes = self.life.read.bytes + self.life.written.bytes;
+    }
+    /// Tells the last part of the life, and what a pipe still has to tell; of a handle that is only forgotten, not if nothing is new.
+    fn tell_last(&mut self, out: &mut Vec<Message>) {
+        if let Some(p) = self.pipe.as_mut() {
+            p.end(out);
+        }
+        if self.changed || self.life.closed {
+            self.reads.settle(&mut self.life.read);
+            self.writes.settle(&mut self.life.written);
+            out.push(Message::SmbWork(Box::new(Work::Life(std::mem::take(&mut self.life)))));
+        }
     }
     /// It may carry DCE/RPC: it is a pipe, or nobody knows what its tree is, and nothing was written yet.
     fn may_call(&self) -> bool {
@@ -268,12 +277,7 @@ impl Files {
     fn forget(&mut self, old: &mut Open, out: &mut Vec<Message>) {
         self.forgotten += 1;
         self.drop_counts(old);
-        if let Some(p) = old.pipe.as_mut() {
-            p.end(out);
-        }
-        if old.changed {
-            old.tell(self.now, out);
-        }
+        old.tell_last(out);
     }
     fn drop_counts(&mut self, open: &Open) {
         self.bytes = self.bytes.saturating_sub(open.weight());
@@ -283,7 +287,7 @@ impl Files {
         let Some(mut open) = self.open.remove(&file) else { return };
         self.drop_counts(&open);
         (open.life.closed, open.life.deleted) = (true, open.marked);
-        open.tell(self.now, out);
+        open.tell_last(out);
     }
     /// Where no answers are captured, the request is all there is.
     fn close_unanswered(&mut self, key: Key, out: &mut Vec<Message>) {
@@ -293,7 +297,7 @@ impl Files {
                 let Some(mut open) = self.opening.remove(&message) else { return };
                 self.drop_counts(&open);
                 (open.life.closed, open.life.deleted) = (true, open.marked);
-                open.tell(self.now, out);
+                open.tell_last(out);
             }
         }
     }
@@ -414,14 +418,8 @@ impl Files {
     }
     /// The connection is over.
     pub(super) fn end(&mut self, out: &mut Vec<Message>) {
-        let now = self.now;
         let tell = |o: &mut Box<Open>, out: &mut Vec<Message>| {
-            if let Some(p) = o.pipe.as_mut() {
-                p.end(out);
-            }
-            if o.changed {
-                o.tell(now, out);
-            }
+            o.tell_last(out);
             false
         };
         self.opening.retain(|_, o| tell(o, out));
