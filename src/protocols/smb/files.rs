@@ -8,6 +8,7 @@ use super::life::{Life, Magic, Work};
 use super::sample::{PIECE, Sampler};
 use crate::base::{Span, Timestamp};
 use crate::bounded::BoundedMap;
+use std::sync::Arc;
 
 /// Trees of a connection.
 const TREES: usize = 64;
@@ -66,7 +67,7 @@ pub(super) enum Op {
 /// A tree connected.
 #[derive(Debug)]
 struct Tree {
-    share: Box<str>,
+    share: Arc<str>,
     pipe: bool,
 }
 
@@ -87,7 +88,7 @@ struct Open {
 impl Open {
     fn weight(&self) -> usize {
         let l = &self.life;
-        let texts = l.share.len() + l.path.len() + l.renamed_to.as_ref().map_or(0, |r| r.len());
+        let texts = l.path.len() + l.renamed_to.as_ref().map_or(0, |r| r.len());
         size_of::<Open>() + 96 + texts + self.histograms() * 512 + self.pipe.as_ref().map_or(0, |p| p.held() + size_of::<Channel>())
     }
     fn histograms(&self) -> usize {
@@ -193,7 +194,7 @@ impl Files {
     }
     /// Bytes this takes in memory.
     pub(super) fn held(&self) -> usize {
-        self.bytes + self.trees.len() * 256 + (self.requests.len() + self.links.len()) * 64
+        self.bytes + self.trees.len() * 512 + (self.requests.len() + self.links.len()) * 64
     }
     /// A tree was connected.
     pub(super) fn tree(&mut self, session: u64, tree: u32, share: &str, kind: u8) {
@@ -213,7 +214,7 @@ impl Files {
         let tree = self.trees.get(&(asked.session, asked.tree));
         let pipe = tree.is_some_and(|t| t.pipe);
         let life = Life {
-            share: tree.map_or_else(Box::default, |t| t.share.clone()),
+            share: tree.map_or_else(Arc::default, |t| t.share.clone()),
             path: asked.path,
             named: true,
             pipe,
@@ -328,7 +329,7 @@ impl Files {
         }
         let known = self.trees.get(&(session, tree));
         let pipe = known.is_some_and(|t| t.pipe);
-        let share = known.map_or_else(Box::default, |t| t.share.clone());
+        let share = known.map_or_else(Arc::default, |t| t.share.clone());
         let life = Life { share, session, file, pipe, opened: self.now, status: PENDING, ..Life::default() };
         let open = Box::new(Open { life, tree, told_at: self.now, changed: true, ..Open::default() });
         self.bytes += open.weight();
@@ -428,7 +429,7 @@ impl Files {
     }
     /// A file renamed or deleted by name, without a handle (SMB 1).
     pub(super) fn named(&self, asked: Asked, status: u32, renamed_to: Option<Box<str>>, out: &mut Vec<Message>) {
-        let share = self.trees.get(&(asked.session, asked.tree)).map_or_else(Box::default, |t| t.share.clone());
+        let share = self.trees.get(&(asked.session, asked.tree)).map_or_else(Arc::default, |t| t.share.clone());
         let done = fine(status);
         let life = Life {
             share,

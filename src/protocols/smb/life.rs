@@ -1,6 +1,7 @@
 //! What is told of the work on a share: one message per life of a file handle, and counts where the content is encrypted or compressed.
 
 use crate::base::Timestamp;
+use std::sync::Arc;
 
 /// Work on a share ([MS-SMB2] 3.3.5.9 to 3.3.5.21; [MS-CIFS] 3.3.5).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,7 +25,7 @@ pub enum Work {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Life {
     /// The tree's UNC path, empty if its connect was not seen.
-    pub share: Box<str>,
+    pub share: Arc<str>,
     /// The name opened, below the share, without a leading backslash; empty if the open was not seen (or the share's root was opened).
     pub path: Box<str>,
     /// The open was seen: `path` is the name.

@@ -2,7 +2,7 @@
 //! a read or write is looked at where it lies, and only as far as the handle's sample wants it.
 
 use super::super::Message;
-use super::super::field::{array_at, cut_at, u8_at, u16_at, u32_at, u64_at};
+use super::super::field::{array_at, before_wide_nul, cut_at, u8_at, u16_at, u32_at, u64_at, utf16};
 use super::PATH_CHARS;
 use super::files::{Asked, Body, Files, Granted, Key, Op};
 use super::frame::HELD;
@@ -137,7 +137,12 @@ fn create(h: &Header, m: &[u8], files: &mut Files, out: &mut Vec<Message>) -> Op
 
 /// A name: UTF-16 as it should be, composed (clients of macOS decompose), below the share.
 pub(super) fn path(raw: &[u8]) -> Box<str> {
-    super::name(&super::super::field::utf16(super::super::field::before_wide_nul(raw), PATH_CHARS))
+    let raw = before_wide_nul(raw);
+    if raw.len().is_multiple_of(2) && raw.chunks_exact(2).all(|c| matches!(c, [0..=0x7f, 0])) {
+        let chars = raw.iter().step_by(2).map(|c| if *c == b'/' { '\\' } else { char::from(*c) });
+        return chars.take(PATH_CHARS).skip_while(|c| *c == '\\').collect::<String>().into();
+    }
+    super::name(&utf16(raw, PATH_CHARS))
 }
 
 /// 2.2.39 with [MS-FSCC] 2.4; None inside if nobody asks for that class.
