@@ -1,10 +1,11 @@
 //! DCE/RPC, connection-oriented (C706, chapter 12; [MS-RPCE] 2.2.2), over TCP on any port and over SMB's named pipes.
 //!
 //! `pdu` reads the headers, `channel` joins the two directions of one association (bind to answer, request to response), `stub` looks into the few
-//! calls whose arguments tell what was done, `names` has the interfaces. One message per bind and per call; equal calls are told ever more rarely.
+//! calls whose arguments tell what was done, `names` and `operations` have the interfaces. One message per bind and per call; equal calls are told ever more rarely.
 
 mod channel;
 mod names;
+mod operations;
 mod pdu;
 mod stub;
 mod tcp;

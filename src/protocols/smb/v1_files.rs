@@ -3,8 +3,9 @@
 use super::super::Message;
 use super::super::field::{cut_at, u8_at, u16_at, u32_at, u64_at, utf16};
 use super::PATH_CHARS;
-use super::files::{Asked, Body, Files, Granted, Key, Op};
+use super::files::{Asked, Files, Granted, Key};
 use super::frame::HELD;
+use super::handle::{Body, Op};
 use super::v1::{Block, HEADER, Header};
 
 pub(super) const CLOSE: u8 = 0x04;

@@ -4,8 +4,9 @@
 use super::super::Message;
 use super::super::field::{array_at, before_wide_nul, cut_at, u8_at, u16_at, u32_at, u64_at, utf16};
 use super::PATH_CHARS;
-use super::files::{Asked, Body, Files, Granted, Key, Op};
+use super::files::{Asked, Files, Granted, Key};
 use super::frame::HELD;
+use super::handle::{Body, Op};
 use super::v2::{HEADER, Header};
 
 pub(super) const TREE_DISCONNECT: u16 = 0x04;
