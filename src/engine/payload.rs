@@ -5,7 +5,7 @@ mod dialogs;
 use crate::base::{Service, Timestamp, proto};
 use crate::flow::{Flow, Piece, Reorder, bit};
 use crate::protocols::{Message, PROTOCOLS, Probe, Reader, Side, StreamParser, Verdict};
-use crate::wire::Packet;
+use crate::wire::{Packet, tcp};
 use dialogs::Dialogs;
 
 /// Bytes kept of each direction while a flow is not recognised yet.
@@ -24,6 +24,8 @@ const DATAGRAM: u32 = 1 << 31;
 struct Stream {
     order: [Reorder; 2],
     mind: Mind,
+    /// Ends that sent a FIN: bit 0 the originator.
+    finished: u8,
     held: usize,
 }
 
@@ -182,6 +184,14 @@ impl Readers {
         flow.bits |= bit::DEAF;
         flow.reader = 0;
     }
+    /// The flow is over without a word (time-out, eviction, end of the capture): what its reader still had to tell.
+    pub(super) fn end(&mut self, flow: &Flow, found: &mut Found<'_>) {
+        if flow.proto == proto::TCP
+            && let Some(stream) = flow.reader.checked_sub(1).and_then(|at| self.streams.get_mut(at as usize)).and_then(Option::as_mut)
+        {
+            stream.mind.end(0, found);
+        }
+    }
     /// The flow ends: its reader is freed.
     pub(super) fn close(&mut self, flow: &Flow) {
         if flow.reader == 0 || flow.reader & DATAGRAM != 0 {
@@ -214,13 +224,24 @@ impl Stream {
         let [orig, resp] = order;
         let (mine, other) = if from == 0 { (orig, resp) } else { (resp, orig) };
         let mut alive = true;
-        if p.tcp_flags & crate::wire::tcp::ACK != 0 {
+        if p.tcp_flags & tcp::ACK != 0 {
             other.acknowledged(p.ack, &mut |piece| alive = alive && mind.piece(flow, 1 - from, p.ts, piece, found));
         }
         if p.wire_payload_len > 0 {
             mine.segment(p.seq, payload, p.wire_payload_len, &mut |piece| alive = alive && mind.piece(flow, from, p.ts, piece, found));
         }
-        alive && !mind.is_done()
+        alive &= !mind.is_done();
+        if alive && p.tcp_flags & (tcp::FIN | tcp::RST) != 0 && self.ends(from, p.tcp_flags) {
+            self.mind.end(from, found);
+        }
+        alive
+    }
+    /// Is the connection over with this packet: a reset, or the second of both ends that has nothing more to send?
+    fn ends(&mut self, from: usize, flags: u8) -> bool {
+        if flags & tcp::FIN != 0 {
+            self.finished |= 1 << from;
+        }
+        flags & tcp::RST != 0 || self.finished == 3
     }
 }
 
@@ -228,6 +249,13 @@ impl Mind {
     fn held(&self) -> usize {
         let early: usize = self.early.iter().map(Vec::len).sum();
         early + self.parser.as_ref().map_or(0, |p| p.held())
+    }
+    /// The connection is over: what the parser still had to tell.
+    fn end(&mut self, from: usize, found: &mut Found<'_>) {
+        if let Some(parser) = self.parser.as_mut() {
+            parser.end(found.scratch);
+            found.messages.extend(found.scratch.drain(..).map(|m| (from == 0, m)));
+        }
     }
     fn is_done(&self) -> bool {
         self.parser.as_ref().is_some_and(|p| p.done())

@@ -114,7 +114,7 @@ impl Shard {
             Kind::Arp => self.link(p, ends_of_link(p, buf).1, arp::parse(buf.get(p.l3 as usize..).unwrap_or(&[])).map(Message::Arp)),
             // A hop limit below 255 was routed: no neighbour sent it (RFC 4861, 6.1 and 7.1).
             Kind::Icmp6 if matches!(p.sport, 133..=137) && p.ttl < 255 => {
-                self.weird(p, "icmp6", "nd_not_from_the_link", p.l3.saturating_sub(p.frame))
+                self.weird(p.ts, p.number, "icmp6", "nd_not_from_the_link", p.l3.saturating_sub(p.frame))
             }
             Kind::Icmp6 if matches!(p.sport, 133..=137) => {
                 self.link(p, ends_of_link(p, buf).1, nd::parse(p.src, buf.get(p.icmp()).unwrap_or(&[])).map(Message::Nd));
@@ -142,7 +142,7 @@ impl Shard {
     fn link(&mut self, p: &Packet, mac: Mac, message: Option<Message>) {
         let Some(message) = message else {
             let (layer, name) = if p.kind == Kind::Arp { ("arp", "arp_unreadable") } else { ("icmp6", "nd_unreadable") };
-            return self.weird(p, layer, name, p.l3.saturating_sub(p.frame));
+            return self.weird(p.ts, p.number, layer, name, p.l3.saturating_sub(p.frame));
         };
         if self.lately.admit_any() {
             self.emit(p.ts, p.number, EventKind::Link { mac, vlan: p.vlan, message });
@@ -150,12 +150,12 @@ impl Shard {
             self.coverage.unlisted_link += 1;
         }
     }
-    fn weird(&mut self, p: &Packet, layer: &'static str, name: &'static str, offset: u32) {
+    fn weird(&mut self, ts: Timestamp, number: u64, layer: &'static str, name: &'static str, offset: u32) {
         let full = self.weirds.len() >= WEIRDS;
         match self.weirds.get_mut(&(layer, name)) {
             Some(w) => w.1 += 1,
             None if full => {}
-            None => drop(self.weirds.insert((layer, name), (Weird { ts: p.ts, number: p.number, name, layer, offset }, 1))),
+            None => drop(self.weirds.insert((layer, name), (Weird { ts, number, name, layer, offset }, 1))),
         }
     }
     /// An ICMP error quotes the packet it is about (RFC 792; RFC 4443, 2.4).
@@ -247,15 +247,18 @@ impl Shard {
         let payload = buf.get(p.payload_range()).unwrap_or(&[]);
         let Some(flow) = self.table.get_mut(at) else { return };
         self.readers.read(flow, side, p, payload, &mut Found { messages: &mut self.found, scratch: &mut self.scratch });
-        if self.found.is_empty() {
-            return;
+        if !self.found.is_empty() {
+            let (flow, layer) = (info(flow), flow.service.word());
+            self.say(flow, layer, p.ts, p.number);
         }
-        let (flow_info, layer) = (info(flow), flow.service.word());
+    }
+    /// Tells the messages that a reader found.
+    fn say(&mut self, flow: FlowInfo, layer: &'static str, ts: Timestamp, packet: u64) {
         let mut found = std::mem::take(&mut self.found);
         for (from_orig, message) in found.drain(..) {
             match message {
-                Message::Weird(name, offset) => self.weird(p, layer, name, offset),
-                message => self.emit(p.ts, p.number, EventKind::Message { flow: flow_info, from_orig, message }),
+                Message::Weird(name, offset) => self.weird(ts, packet, layer, name, offset),
+                message => self.emit(ts, packet, EventKind::Message { flow, from_orig, message }),
             }
         }
         self.found = found;
@@ -322,7 +325,11 @@ impl Shard {
             self.tell(at, outcome, now, first);
         }
         let Some(flow) = self.table.remove(at) else { return };
-        self.readers.close(&flow);
+        if flow.reader != 0 {
+            self.readers.end(&flow, &mut Found { messages: &mut self.found, scratch: &mut self.scratch });
+            self.say(info(&flow), flow.service.word(), now, flow.last_packet());
+            self.readers.close(&flow);
+        }
         self.coverage.missed_bytes += u64::from(flow.missed[0]) + u64::from(flow.missed[1]);
         self.coverage.one_way_flows += u64::from(flow.is_one_way());
         if flow.has(bit::LISTED) || flow.packets[0] + flow.packets[1] > 1 {

@@ -7,7 +7,7 @@ use crate::detect::{Finding, Subject};
 use crate::event::{Contacts, Coverage, Event, EventKind, FlowInfo, FlowRecord};
 use crate::flow::{ConnState, History};
 use crate::incident::Book;
-use crate::protocols::{Message, arp, dhcp, dns, http, ntlmssp, rdp, smb, tls};
+use crate::protocols::{Message, arp, dhcp, dns, http, kerberos::Kerberos, ntlmssp, rdp, smb, tls};
 use crate::site::Site;
 use crate::wire::{Tunnel, Vlans, Weird};
 use std::sync::Arc;
@@ -131,6 +131,17 @@ fn messages() -> Vec<Message> {
         Message::Rdp(Box::new(rdp::Rdp::Request { cookie: Some("admin".into()), protocols: 3 })),
         Message::Rdp(Box::new(rdp::Rdp::Confirm { protocol: 2 })),
         Message::Rdp(Box::new(rdp::Rdp::Client { name: "EVIL".into(), build: 19041 })),
+        Message::Kerberos(Box::new(Kerberos { kind: 10, client: Some("doctor".into()), offered: vec![18, 23], ..Kerberos::default() })),
+        Message::Kerberos(Box::new(Kerberos {
+            kind: 13,
+            realm: "HOSP.LOCAL".into(),
+            client: Some("doctor".into()),
+            service: Some("cifs/emr01".into()),
+            etype: Some(18),
+            ticket_etype: Some(23),
+            ..Kerberos::default()
+        })),
+        Message::Kerberos(Box::new(Kerberos { kind: 30, error: Some(24), ..Kerberos::default() })),
         Message::Weird("smb_header_cut", 4),
     ]
 }

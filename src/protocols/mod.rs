@@ -4,11 +4,13 @@
 
 pub mod arp;
 mod cursor;
+pub mod dcerpc;
 pub mod dhcp;
 pub mod dhcpv6;
 pub mod dns;
 pub mod field;
 pub mod http;
+pub mod kerberos;
 pub mod nbns;
 pub mod nd;
 pub mod ntlmssp;
@@ -61,8 +63,14 @@ pub enum Message {
     HttpAuth(Box<http::Auth>),
     /// SMB 1, 2 or 3.
     Smb(Box<smb::Smb>),
+    /// What was done on an SMB share.
+    SmbWork(Box<smb::life::Work>),
     /// RDP connection set-up.
     Rdp(Box<rdp::Rdp>),
+    /// Kerberos, also a ticket shown inside SMB or DCE/RPC.
+    Kerberos(Box<kerberos::Kerberos>),
+    /// DCE/RPC over TCP or an SMB pipe: a bind or a call.
+    Rpc(Box<dcerpc::Rpc>),
     /// NTP.
     Ntp(ntp::Ntp),
     /// SSH identification string.
@@ -103,6 +111,8 @@ pub trait StreamParser: Send {
     fn data(&mut self, from: Side, ts: Timestamp, bytes: &[u8], out: &mut Vec<Message>);
     /// `lost` bytes of one direction were not captured: find the next message by yourself.
     fn gap(&mut self, from: Side, lost: u64);
+    /// The connection was closed or reset: what waits for an answer is told without one. Late segments may still bring more.
+    fn end(&mut self, _out: &mut Vec<Message>) {}
     /// Nothing more is wanted of this flow: the engine stops reassembling it.
     fn done(&self) -> bool;
     /// Bytes held (for the caps).
@@ -147,16 +157,19 @@ pub struct Protocol {
 pub static PROTOCOLS: &[Protocol] = &[
     smb::PROTOCOL,
     rdp::PROTOCOL,
+    dcerpc::PROTOCOL,
     tls::PROTOCOL,
     http::PROTOCOL,
     ssh::PROTOCOL,
     dns::TCP,
+    kerberos::TCP,
     dhcp::PROTOCOL,
     dhcpv6::PROTOCOL,
     dns::UDP,
     dns::MDNS,
     dns::LLMNR,
     nbns::PROTOCOL,
+    kerberos::UDP,
     quic::PROTOCOL,
     ntp::PROTOCOL,
 ];

@@ -25,4 +25,5 @@ pub fn drive(protocol: &Protocol, data: &[u8]) {
         assert!(parser.held() < HELD);
         out.clear();
     }
+    parser.end(&mut out);
 }

@@ -1,4 +1,4 @@
-//! Lines of protocol messages: `dns tls http dhcp smb rdp arp`, and `anomaly` for what a parser could not read.
+//! Lines of protocol messages: `dns tls http dhcp smb rdp krb5 arp`, and `anomaly` for what a parser could not read.
 
 use super::{begin, ether, head, vlan};
 use crate::base::{Addr, Mac, Service};
@@ -46,6 +46,10 @@ pub(super) fn write(l: &mut Line, event: &Event, flow: &FlowInfo, from_orig: boo
             start(l, event, flow, from_orig, "dhcp");
             ether(l, flow.mac);
             dhcp(l, d);
+        }
+        Message::Kerberos(k) => {
+            start(l, event, flow, from_orig, "krb5");
+            super::krb5::write(l, k);
         }
         Message::Smb(s) => return smb(l, event, flow, from_orig, s),
         Message::Rdp(r) => {

@@ -3,6 +3,7 @@
 
 mod alert;
 mod flow;
+mod krb5;
 mod message;
 mod sid;
 mod state;
@@ -228,6 +229,7 @@ mod tests {
             ("dns", 2),
             ("flow", 1),
             ("http", 2),
+            ("krb5", 3),
             ("rdp", 3),
             ("smb", 4),
             ("stats", 2),

@@ -142,3 +142,133 @@ pub(crate) fn v1_tree_answer(service: &[u8]) -> (Vec<u8>, Vec<u8>) {
 pub(crate) fn v1_old_tree(path: &[u8], service: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (vec![], [b"\x04".as_slice(), path, b"\0\x04secret\0\x04", service, b"\0"].concat())
 }
+
+/// What goes on with files: requests and answers by message id, in tree 5 of session 9.
+pub(crate) struct Share;
+
+impl Share {
+    fn v2(command: u16, status: Option<u32>, id: u64, body: &[u8]) -> Vec<u8> {
+        let mut m = v2(command, status, id, 9, body);
+        m[36..40].copy_from_slice(&5u32.to_le_bytes());
+        m
+    }
+    fn fid(n: u64) -> Vec<u8> {
+        [n.to_le_bytes(), n.wrapping_mul(3).to_le_bytes()].concat()
+    }
+    /// The tree, connected.
+    pub(crate) fn tree(path: &str, kind: u8) -> Vec<Vec<u8>> {
+        let mut answer = tree_answer(900, 9, 0, kind);
+        answer[36..40].copy_from_slice(&5u32.to_le_bytes());
+        vec![tree(900, 9, path), answer]
+    }
+    pub(crate) fn create(id: u64, name: &str, disposition: u32, options: u32) -> Vec<u8> {
+        let name = wide(name);
+        let mut b = vec![57, 0, 0, 0];
+        b.extend([0; 20]);
+        for n in [0x0012_019fu32, 0x80, 7, disposition, options] {
+            b.extend(n.to_le_bytes());
+        }
+        b.extend([120, 0]);
+        b.extend((name.len() as u16).to_le_bytes());
+        b.extend([0; 8]);
+        b.extend(name);
+        Self::v2(5, None, id, &b)
+    }
+    pub(crate) fn created(id: u64, status: u32, fid: u64, action: u32, size: u64) -> Vec<u8> {
+        if status != 0 {
+            return Self::v2(5, Some(status), id, &[9, 0, 0, 0, 0, 0, 0, 0, 0]);
+        }
+        let mut b = vec![89, 0, 0, 0];
+        b.extend(action.to_le_bytes());
+        b.extend([0; 32]);
+        b.extend(size.next_multiple_of(4096).to_le_bytes());
+        b.extend(size.to_le_bytes());
+        b.extend(0x20u32.to_le_bytes());
+        b.extend([0; 4]);
+        b.extend(Self::fid(fid));
+        b.extend([0; 8]);
+        Self::v2(5, Some(0), id, &b)
+    }
+    pub(crate) fn write(id: u64, fid: u64, offset: u64, data: &[u8]) -> Vec<u8> {
+        let mut b = vec![49, 0, 112, 0];
+        b.extend((data.len() as u32).to_le_bytes());
+        b.extend(offset.to_le_bytes());
+        b.extend(Self::fid(fid));
+        b.extend([0; 16]);
+        b.extend(data);
+        Self::v2(9, None, id, &b)
+    }
+    pub(crate) fn read(id: u64, fid: u64, offset: u64, len: u32) -> Vec<u8> {
+        let mut b = vec![49, 0, 80, 0];
+        b.extend(len.to_le_bytes());
+        b.extend(offset.to_le_bytes());
+        b.extend(Self::fid(fid));
+        b.extend([0; 17]);
+        Self::v2(8, None, id, &b)
+    }
+    /// The answer to a read.
+    pub(crate) fn data(id: u64, status: u32, data: &[u8]) -> Vec<u8> {
+        let mut b = vec![17, 0, 80, 0];
+        b.extend((data.len() as u32).to_le_bytes());
+        b.extend([0; 8]);
+        b.extend(data);
+        Self::v2(8, Some(status), id, &b)
+    }
+    pub(crate) fn set(id: u64, fid: u64, class: u8, info: &[u8]) -> Vec<u8> {
+        let mut b = vec![33, 0, 1, class];
+        b.extend((info.len() as u32).to_le_bytes());
+        b.extend([96, 0, 0, 0, 0, 0, 0, 0]);
+        b.extend(Self::fid(fid));
+        b.extend(info);
+        Self::v2(0x11, None, id, &b)
+    }
+    pub(crate) fn rename(id: u64, fid: u64, to: &str) -> Vec<u8> {
+        let to = wide(to);
+        let mut info = vec![0; 16];
+        info.extend((to.len() as u32).to_le_bytes());
+        info.extend(to);
+        Self::set(id, fid, 10, &info)
+    }
+    pub(crate) fn list(id: u64, fid: u64) -> Vec<u8> {
+        let mut b = vec![33, 0, 37, 0, 0, 0, 0, 0];
+        b.extend(Self::fid(fid));
+        b.extend([96, 0, 2, 0, 0, 0, 1, 0, b'*', 0]);
+        Self::v2(0x0e, None, id, &b)
+    }
+    pub(crate) fn close(id: u64, fid: u64) -> Vec<u8> {
+        let mut b = vec![24, 0, 0, 0, 0, 0, 0, 0];
+        b.extend(Self::fid(fid));
+        Self::v2(6, None, id, &b)
+    }
+    /// FSCTL_PIPE_TRANSCEIVE.
+    pub(crate) fn transceive(id: u64, fid: u64, data: &[u8]) -> Vec<u8> {
+        let mut b = vec![57, 0, 0, 0];
+        b.extend(0x0011_c017u32.to_le_bytes());
+        b.extend(Self::fid(fid));
+        for n in [120, data.len() as u32, 0, 120, 0, 4280, 1, 0] {
+            b.extend(n.to_le_bytes());
+        }
+        b.extend(data);
+        Self::v2(0x0b, None, id, &b)
+    }
+    pub(crate) fn transceived(id: u64, status: u32, data: &[u8]) -> Vec<u8> {
+        let mut b = vec![49, 0, 0, 0];
+        b.extend(0x0011_c017u32.to_le_bytes());
+        b.extend([0; 16]);
+        for n in [112, 0, 112, data.len() as u32, 0, 0] {
+            b.extend(n.to_le_bytes());
+        }
+        b.extend(data);
+        Self::v2(0x0b, Some(status), id, &b)
+    }
+    /// An answer that says only yes or no.
+    pub(crate) fn done(command: u16, id: u64, status: u32) -> Vec<u8> {
+        Self::v2(command, Some(status), id, &[2, 0, 0, 0, 0, 0, 0, 0])
+    }
+    /// The same message, related to the one before it in the compound.
+    pub(crate) fn related(mut m: Vec<u8>, fid_at: usize) -> Vec<u8> {
+        m[16] |= 4;
+        m[64 + fid_at..64 + fid_at + 16].fill(0xff);
+        m
+    }
+}

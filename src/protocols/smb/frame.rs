@@ -1,11 +1,13 @@
 //! Messages in the stream: the four-byte header of NetBIOS sessions and Direct TCP (RFC 1002, 4.3.1; [MS-SMB2] 2.1), compounds inside, and the
 //! way back into step after a hole.
 
-use super::super::field::{array_at, u16_at};
+use super::super::field::{array_at, u16_at, u32_at};
 use super::super::stream::{Pending, Step};
 use super::super::{Message, Side, StreamParser};
+use super::files::Files;
+use super::life::{Sealed, Work};
 use super::{Smb, v1, v2};
-use crate::base::Timestamp;
+use crate::base::{Span, Timestamp};
 
 /// The most that is held of one message: no session setup, negotiation or tree connect has more to say.
 pub(super) const HELD: usize = 16 * 1024;
@@ -115,6 +117,10 @@ pub(super) struct Reader {
 pub(super) struct Messages {
     v1: v1::Outstanding,
     v2: v2::Outstanding,
+    files: Files,
+    sealed: Sealed,
+    sealed_told: Timestamp,
+    side: usize,
     told: Told,
 }
 
@@ -125,26 +131,50 @@ struct Told {
     compressed: bool,
     out_of_step: bool,
     overflow: bool,
+    forgotten: bool,
+    lies: bool,
 }
+
+/// Bytes of a transform header and of a compression header ([MS-SMB2] 2.2.41 and 2.2.42).
+const TRANSFORM: usize = 52;
+const COMPRESSION: usize = 16;
+/// Encrypted traffic is told after so long, or so many bytes.
+const SEALED_AFTER: Span = Span::secs(10);
+const SEALED_BYTES: u64 = 64 << 20;
 
 impl Reader {
     pub(super) fn new() -> Self {
         Reader {
             sides: [(Pending::new(HELD), Place::Start), (Pending::new(HELD), Place::Start)],
-            messages: Messages { v1: v1::Outstanding::new(), v2: v2::Outstanding::new(), told: Told::default() },
+            messages: Messages {
+                v1: v1::Outstanding::new(),
+                v2: v2::Outstanding::new(),
+                files: Files::new(),
+                sealed: Sealed::default(),
+                sealed_told: Timestamp(0),
+                side: 0,
+                told: Told::default(),
+            },
             hopeless: false,
         }
     }
 }
 
 impl StreamParser for Reader {
-    fn data(&mut self, from: Side, _ts: Timestamp, bytes: &[u8], out: &mut Vec<Message>) {
+    fn data(&mut self, from: Side, ts: Timestamp, bytes: &[u8], out: &mut Vec<Message>) {
         let [orig, resp] = &mut self.sides;
         let (pending, place) = if from == Side::Orig { orig } else { resp };
         let messages = &mut self.messages;
+        (messages.files.now, messages.side) = (ts, from.index());
         pending.feed(bytes, |window| messages.step(place, window, out));
         self.hopeless |= matches!(place, Place::Lost(n) if *n > HOPELESS);
+        messages.files.look(out);
+        messages.tell_sealed(false, out);
         messages.tell_overflow(out);
+    }
+    fn end(&mut self, out: &mut Vec<Message>) {
+        self.messages.files.end(out);
+        self.messages.tell_sealed(true, out);
     }
     fn gap(&mut self, from: Side, lost: u64) {
         let [orig, resp] = &mut self.sides;
@@ -158,7 +188,7 @@ impl StreamParser for Reader {
     }
     fn held(&self) -> usize {
         let [orig, resp] = &self.sides;
-        orig.0.held() + resp.0.held() + self.messages.v1.held() + self.messages.v2.held()
+        orig.0.held() + resp.0.held() + self.messages.v1.held() + self.messages.v2.held() + self.messages.files.held()
     }
 }
 
@@ -203,36 +233,71 @@ impl Messages {
     /// A message, or the next one of a compound. Returns the step and how much of the frame it takes (0 = it waits).
     fn inside(&mut self, left: usize, w: &[u8], out: &mut Vec<Message>) -> (Step, usize) {
         let Some(id) = array_at::<4>(w, 0) else { return (Step::Need(left.min(4)), 0) };
-        let (wanted, whole) = match id {
-            [0xfe, b'S', b'M', b'B'] => v2::extent(w, left),
-            [0xff, b'S', b'M', b'B'] => v1::extent(w, left),
+        let extent = match id {
+            [0xfe, b'S', b'M', b'B'] => v2::extent(w, left, &self.v2, &mut self.files),
+            [0xff, b'S', b'M', b'B'] => v1::extent(w, left, &mut self.files),
             [0xfd, b'S', b'M', b'B'] => {
-                if !std::mem::replace(&mut self.told.encrypted, true) {
-                    out.push(Message::Smb(Box::new(Smb::Encrypted)));
-                }
-                (0, left)
+                self.encrypted(left, out);
+                Ok((0, left))
             }
+            [0xfc, b'S', b'M', b'B'] if w.len() < COMPRESSION.min(left) => Err(COMPRESSION),
             [0xfc, b'S', b'M', b'B'] => {
-                if !std::mem::replace(&mut self.told.compressed, true) {
-                    out.push(Message::Weird("smb_compressed", 0));
-                }
-                (0, left)
+                self.compressed(w, left, out);
+                Ok((0, left))
             }
-            _ => (0, left),
+            _ => Ok((0, left)),
+        };
+        let (wanted, whole) = match extent {
+            Ok(e) => e,
+            Err(more) => return (Step::Need(more.min(left)), 0),
         };
         let wanted = wanted.min(HELD).min(left);
         let Some(m) = w.get(..wanted) else { return (Step::Need(wanted), 0) };
         match id {
-            [0xfe, ..] if wanted > 0 => v2::read(m, &mut self.v2, out),
-            [0xff, ..] if wanted > 0 => v1::read(m, &mut self.v1, out),
+            [0xfe, ..] if wanted > 0 => v2::read(m, left, &mut self.v2, &mut self.files, out),
+            [0xff, ..] if wanted > 0 => v1::read(m, left, &mut self.v1, &mut self.files, out),
             _ => {}
         }
         let whole = whole.clamp(1, left.max(1));
         (Step::Take(whole as u64), whole)
     }
+    fn encrypted(&mut self, left: usize, out: &mut Vec<Message>) {
+        if !std::mem::replace(&mut self.told.encrypted, true) {
+            out.push(Message::Smb(Box::new(Smb::Encrypted)));
+            self.sealed_told = self.files.now;
+        }
+        self.sealed.encrypted(self.side, left.saturating_sub(TRANSFORM));
+    }
+    /// Only the header is read. Its offset and length must lie inside what there is, or make sense when unpacked.
+    fn compressed(&mut self, w: &[u8], left: usize, out: &mut Vec<Message>) {
+        if !std::mem::replace(&mut self.told.compressed, true) {
+            out.push(Message::Weird("smb_compressed", 0));
+        }
+        self.sealed.compressed(self.side);
+        let (Some(original), Some(offset)) = (u32_at(w, 4), u32_at(w, 12)) else { return };
+        let there = left.saturating_sub(COMPRESSION) as u32;
+        let lies = offset > there || original.checked_add(offset).is_none();
+        if lies && !std::mem::replace(&mut self.told.lies, true) {
+            out.push(Message::SmbWork(Box::new(Work::Compressed { original, offset, there })));
+        }
+    }
+    fn tell_sealed(&mut self, end: bool, out: &mut Vec<Message>) {
+        if !self.told.encrypted && !self.told.compressed {
+            return;
+        }
+        let [up, down] = self.sealed.bytes;
+        let due = end || up + down >= SEALED_BYTES || self.files.now.since(self.sealed_told) >= SEALED_AFTER;
+        if due && self.sealed != Sealed::default() {
+            self.sealed_told = self.files.now;
+            out.push(Message::SmbWork(Box::new(Work::Sealed(std::mem::take(&mut self.sealed)))));
+        }
+    }
     fn tell_overflow(&mut self, out: &mut Vec<Message>) {
         if self.v1.evicted() + self.v2.evicted() > 0 && !std::mem::replace(&mut self.told.overflow, true) {
             out.push(Message::Weird("smb_requests_unanswered", 0));
+        }
+        if self.files.forgotten > 0 && !std::mem::replace(&mut self.told.forgotten, true) {
+            out.push(Message::Weird("smb_handles_forgotten", 0));
         }
     }
 }

@@ -1,15 +1,24 @@
 //! SMB 1 ([MS-CIFS], [MS-SMB]), 2 and 3 ([MS-SMB2]) over TCP 445 and NetBIOS sessions (RFC 1002, 4.3).
 //!
-//! `frame` finds the messages in the stream, `v1` and `v2` read them, `token` looks into their security blobs. Requests and responses are told apart
+//! `frame` finds the messages in the stream, `v1` and `v2` read them, `token` looks into their security blobs. `v1_files` and `v2_files` read what is
+//! done with files, `files` keeps the handles, `handle` is one of them, `sample` judges their content, `life` is what is told of them. Requests and responses are told apart
 //! by the message's own response bit, never by who is thought to have opened the flow, and joined by message id in a bounded table.
 
+mod files;
 mod frame;
+mod handle;
+pub mod life;
+mod sample;
 pub(super) mod token;
 mod v1;
+mod v1_files;
 mod v2;
+mod v2_files;
 
 #[cfg(test)]
 pub(crate) mod build;
+#[cfg(test)]
+mod files_tests;
 #[cfg(test)]
 mod tests;
 
@@ -69,6 +78,13 @@ pub(crate) const MORE_PROCESSING_REQUIRED: u32 = 0xc000_0016;
 pub(crate) const PENDING: u32 = 0x0000_0103;
 /// Characters kept of a tree's path.
 const PATH_CHARS: usize = 512;
+
+/// A name below the share: composed, with backslashes, without one at the beginning.
+fn name(text: &str) -> Box<str> {
+    use unicode_normalization::UnicodeNormalization;
+    let text = text.trim_start_matches(['\\', '/']);
+    if text.is_ascii() { text.replace('/', "\\").into() } else { text.nfc().map(|c| if c == '/' { '\\' } else { c }).collect::<String>().into() }
+}
 
 /// Registry line.
 pub const PROTOCOL: super::Protocol =

@@ -123,7 +123,10 @@ fn encrypted_is_said_once() {
     let out = converse(&[transform.clone(), transform.clone(), build::tree(1, 9, r"\\a\b"), build::tree_answer(1, 9, 0, 1), transform]);
     assert_eq!(out, [smb(Smb::Encrypted), smb(Smb::Tree { path: r"\\a\b".into(), status: 0, kind: 1 })]);
     let compressed = [b"\xfcSMB".as_slice(), &[1; 80]].concat();
-    assert_eq!(converse(&[compressed.clone(), compressed]), [Message::Weird("smb_compressed", 0)]);
+    let out = converse(&[compressed.clone(), compressed]);
+    assert_eq!(out[0], Message::Weird("smb_compressed", 0));
+    // Its lengths cannot be true, which is said once as well.
+    assert!(matches!(&out[1..], [Message::SmbWork(_)]), "{out:?}");
 }
 
 #[test]

@@ -2,8 +2,11 @@
 
 use super::super::Message;
 use super::super::field::{before_nul, before_wide_nul, cut_at, oem, u8_at, u16_at, u32_at, u64_at, utf16};
+use super::super::kerberos;
 use super::super::ntlmssp::{NAME_CHARS, Ntlm};
+use super::files::{Asked, Files};
 use super::token::{self, Token};
+use super::v1_files::{self, Part};
 use super::{MORE_PROCESSING_REQUIRED, PATH_CHARS, Smb};
 use crate::bounded::BoundedMap;
 
@@ -17,7 +20,7 @@ const TREE_CONNECT_ANDX: u8 = 0x75;
 const TREE_CONNECT: u8 = 0x70;
 const NO_ANDX: u8 = 0xff;
 /// Commands of one chain; [MS-CIFS] knows no longer ones.
-const CHAIN: usize = 8;
+const CHAIN: u64 = 8;
 
 const FLAG_RESPONSE: u8 = 0x80;
 const FLAG2_NT_STATUS: u16 = 0x4000;
@@ -38,6 +41,8 @@ pub(super) struct Request {
     path: Option<String>,
     /// Kind of share that the old tree connect asked for: its answer does not name it.
     kind: u8,
+    /// A file to be deleted, or renamed to the second name.
+    named: Option<(Box<str>, Option<Box<str>>)>,
 }
 
 impl Outstanding {
@@ -62,18 +67,19 @@ pub(super) fn known(command: u8) -> bool {
 
 /// The header's fields.
 #[derive(Clone, Copy, Debug)]
-struct Header {
+pub(super) struct Header {
     command: u8,
-    status: u32,
-    response: bool,
-    unicode: bool,
+    pub(super) status: u32,
+    pub(super) response: bool,
+    pub(super) unicode: bool,
     uid: u16,
+    pub(super) tid: u16,
     /// Process and multiplex id: the same in request and answer.
-    id: u32,
+    pub(super) id: u32,
 }
 
 impl Header {
-    fn read(m: &[u8]) -> Option<Header> {
+    pub(super) fn read(m: &[u8]) -> Option<Header> {
         let flags2 = u16_at(m, 10)?;
         let status = u32_at(m, 5)?;
         Some(Header {
@@ -82,6 +88,7 @@ impl Header {
             response: u8_at(m, 9)? & FLAG_RESPONSE != 0,
             unicode: flags2 & FLAG2_UNICODE != 0,
             uid: u16_at(m, 28)?,
+            tid: u16_at(m, 24)?,
             id: u32::from(u16_at(m, 26)?) << 16 | u32::from(u16_at(m, 30)?),
         })
     }
@@ -99,19 +106,25 @@ fn nt_status(old: u32) -> u32 {
     }
 }
 
-/// How much of the message at the beginning of `w` is wanted, and how far it reaches, `left` bytes before the frame's end.
-pub(super) fn extent(w: &[u8], left: usize) -> (usize, usize) {
+/// How much of the message at the beginning of `w` is wanted, and how far it reaches, `left` bytes before the frame's end; or how many bytes must be
+/// there to tell.
+pub(super) fn extent(w: &[u8], left: usize, files: &mut Files) -> Result<(usize, usize), usize> {
     match w.get(4) {
-        None => (HEADER.min(left), left),
-        Some(&(NEGOTIATE | SESSION_SETUP | TREE_CONNECT | TREE_CONNECT_ANDX)) => (left, left),
-        Some(_) => (0, left),
+        None => Ok((HEADER.min(left), left)),
+        Some(&(NEGOTIATE | SESSION_SETUP | TREE_CONNECT | TREE_CONNECT_ANDX)) => Ok((left, left)),
+        Some(command) if v1_files::reads(*command) => match v1_files::wanted(*command, w, files) {
+            Ok(n) => Ok((n.min(left), left)),
+            Err(more) if more <= left => Err(more),
+            Err(_) => Ok((left, left)),
+        },
+        Some(_) => Ok((0, left)),
     }
 }
 
 /// One command of a chain: words and bytes.
-struct Block<'a> {
-    words: &'a [u8],
-    bytes: &'a [u8],
+pub(super) struct Block<'a> {
+    pub(super) words: &'a [u8],
+    pub(super) bytes: &'a [u8],
     /// Offset of `bytes` in the message: Unicode text is aligned to two.
     at: usize,
 }
@@ -124,7 +137,7 @@ impl<'a> Block<'a> {
         Some(Block { words: cut_at(m, at, words), bytes: cut_at(m, at + words + 2, bytes), at: at + words + 2 })
     }
     /// Reads a text that ends with NUL, and moves behind it.
-    fn text(&self, from: &mut usize, unicode: bool, max: usize) -> String {
+    pub(super) fn text(&self, from: &mut usize, unicode: bool, max: usize) -> String {
         if unicode {
             *from += (self.at + *from) & 1;
             let raw = before_wide_nul(self.bytes.get(*from..).unwrap_or_default());
@@ -139,16 +152,17 @@ impl<'a> Block<'a> {
 }
 
 /// Reads one message.
-pub(super) fn read(m: &[u8], waiting: &mut Outstanding, out: &mut Vec<Message>) {
+pub(super) fn read(m: &[u8], whole: usize, waiting: &mut Outstanding, files: &mut Files, out: &mut Vec<Message>) {
     let Some(h) = Header::read(m) else {
         out.push(Message::Weird("smb_short_header", 0));
         return;
     };
+    files.answered |= h.response;
     let read = match (h.command, h.response) {
         (NEGOTIATE, true) => negotiate_response(&h, m, out),
         (NEGOTIATE, false) => Some(()),
-        (_, false) => requests(&h, m, waiting, out),
-        (_, true) => responses(&h, m, waiting, out),
+        (_, false) => requests(&h, m, whole, waiting, files, out),
+        (_, true) => responses(&h, m, whole, waiting, files, out),
     };
     if read.is_none() {
         out.push(Message::Weird("smb_short_message", HEADER as u32));
@@ -167,14 +181,18 @@ fn negotiate_response(h: &Header, m: &[u8], out: &mut Vec<Message>) -> Option<()
     Some(())
 }
 
-/// The commands of a chain with their blocks, as far as the chain goes forward.
-fn chain(h: &Header, m: &[u8], mut each: impl FnMut(u8, &Block<'_>) -> Option<()>) -> Option<()> {
+/// The commands of a chain with their blocks and places, as far as the chain goes forward.
+fn chain(h: &Header, m: &[u8], mut each: impl FnMut(u8, &Block<'_>, u64) -> Option<()>) -> Option<()> {
+    use v1_files::{NT_CREATE_ANDX, OPEN_ANDX, READ_ANDX, WRITE_ANDX};
     let (mut command, mut at) = (h.command, HEADER);
-    for _ in 0..CHAIN {
+    for index in 0..CHAIN {
         let b = Block::read(m, at)?;
-        each(command, &b)?;
+        each(command, &b, index)?;
         let (Some(next), Some(offset)) = (u8_at(b.words, 0), u16_at(b.words, 2)) else { return Some(()) };
-        if next == NO_ANDX || usize::from(offset) <= at || !matches!(command, SESSION_SETUP | TREE_CONNECT_ANDX) {
+        let chains = matches!(command, SESSION_SETUP | TREE_CONNECT_ANDX | NT_CREATE_ANDX | OPEN_ANDX | READ_ANDX | WRITE_ANDX);
+        // Of a read or write only the beginning is there.
+        let beyond = usize::from(offset) >= m.len() && !matches!(command, SESSION_SETUP | TREE_CONNECT_ANDX);
+        if next == NO_ANDX || usize::from(offset) <= at || beyond || !chains {
             return Some(());
         }
         (command, at) = (next, usize::from(offset));
@@ -182,15 +200,23 @@ fn chain(h: &Header, m: &[u8], mut each: impl FnMut(u8, &Block<'_>) -> Option<()
     Some(())
 }
 
-fn requests(h: &Header, m: &[u8], waiting: &mut Outstanding, out: &mut Vec<Message>) -> Option<()> {
+fn requests(h: &Header, m: &[u8], whole: usize, waiting: &mut Outstanding, files: &mut Files, out: &mut Vec<Message>) -> Option<()> {
     let mut request = Request::default();
-    let read = chain(h, m, |command, b| match command {
+    let mut keeps = matches!(h.command, SESSION_SETUP | TREE_CONNECT | TREE_CONNECT_ANDX);
+    let read = chain(h, m, |command, b, index| match command {
         SESSION_SETUP => session_request(h, b, &mut request, out),
         TREE_CONNECT_ANDX => tree_request(h, b, &mut request),
         TREE_CONNECT => old_tree_request(h, b, &mut request),
-        _ => Some(()),
+        v1_files::DELETE | v1_files::RENAME => {
+            request.named = Some(v1_files::names(command, h, b));
+            keeps = true;
+            Some(())
+        }
+        _ => v1_files::request(Part { h, m, whole, index }, command, b, files, out),
     });
-    waiting.0.insert(h.id, request);
+    if keeps {
+        waiting.0.insert(h.id, request);
+    }
     read
 }
 
@@ -225,7 +251,10 @@ fn security_blob(blob: &[u8], out: &mut Vec<Message>) -> bool {
             out.push(Message::Smb(Box::new(Smb::Ntlm(ntlm))));
             false
         }
-        Token::Kerberos => true,
+        Token::Kerberos => {
+            out.extend(kerberos::find_ap_req(blob));
+            true
+        }
         Token::Other => false,
     }
 }
@@ -253,21 +282,30 @@ fn old_tree_request(h: &Header, b: &Block<'_>, request: &mut Request) -> Option<
     Some(())
 }
 
-fn responses(h: &Header, m: &[u8], waiting: &mut Outstanding, out: &mut Vec<Message>) -> Option<()> {
+fn responses(h: &Header, m: &[u8], whole: usize, waiting: &mut Outstanding, files: &mut Files, out: &mut Vec<Message>) -> Option<()> {
     let request = waiting.0.remove(&h.id).unwrap_or_default();
     let mut path = request.path;
-    chain(h, m, |command, b| {
+    if let Some((path, to)) = request.named {
+        files.named(Asked { tree: u32::from(h.tid), path, ..Asked::default() }, h.status, to, out);
+    }
+    chain(h, m, |command, b, index| {
         match command {
             SESSION_SETUP => session_response(h, b, request.kerberos, out)?,
-            TREE_CONNECT_ANDX => {
-                let kind = kind_of(before_nul(b.bytes));
-                out.extend(path.take().map(|path| Message::Smb(Box::new(Smb::Tree { path, status: h.status, kind }))));
+            TREE_CONNECT_ANDX | TREE_CONNECT => {
+                let kind = match (command, h.status) {
+                    (TREE_CONNECT_ANDX, _) => kind_of(before_nul(b.bytes)),
+                    // Its answer does not name it.
+                    (_, 0) => request.kind,
+                    _ => 0,
+                };
+                if let Some(path) = path.take() {
+                    if h.status == 0 {
+                        files.tree(0, u32::from(h.tid), &path, kind);
+                    }
+                    out.push(Message::Smb(Box::new(Smb::Tree { path, status: h.status, kind })));
+                }
             }
-            TREE_CONNECT => {
-                let kind = if h.status == 0 { request.kind } else { 0 };
-                out.extend(path.take().map(|path| Message::Smb(Box::new(Smb::Tree { path, status: h.status, kind }))));
-            }
-            _ => {}
+            _ => v1_files::response(Part { h, m, whole, index }, command, b, files, out)?,
         }
         Some(())
     })

@@ -2,7 +2,10 @@
 
 use super::super::Message;
 use super::super::field::{array_at, cut_at, u16_at, u32_at, u64_at, utf16};
+use super::super::kerberos;
+use super::files::{Files, Key};
 use super::token::{self, Token};
+use super::v2_files;
 use super::{MORE_PROCESSING_REQUIRED, PATH_CHARS, PENDING, Smb};
 use crate::bounded::BoundedMap;
 
@@ -14,7 +17,6 @@ pub(super) const LAST_COMMAND: u16 = 0x13;
 const NEGOTIATE: u16 = 0x00;
 const SESSION_SETUP: u16 = 0x01;
 const TREE_CONNECT: u16 = 0x03;
-const CREATE: u16 = 0x05;
 
 const FLAG_RESPONSE: u32 = 0x0000_0001;
 /// Requests that wait for their answer; a client has a few. Beyond, the oldest is forgotten and its answer not joined.
@@ -28,6 +30,10 @@ pub(super) struct Outstanding {
     requests: BoundedMap<u64, Request>,
     /// An answer was seen: the capture shows both directions.
     answered: bool,
+    /// Bytes the requests take.
+    held: usize,
+    /// The handle that the request before spoke of: a compound's next message may mean the same.
+    chain: Option<Key>,
 }
 
 /// What a request said that its answer does not repeat.
@@ -39,15 +45,32 @@ pub(super) enum Request {
     Tree { path: String },
 }
 
+impl Request {
+    fn weight(&self) -> usize {
+        size_of::<Request>() + 32 + if let Request::Tree { path } = self { path.capacity() } else { 0 }
+    }
+}
+
 impl Outstanding {
     /// An empty table.
     pub(super) fn new() -> Self {
-        Outstanding { requests: BoundedMap::new(OUTSTANDING), answered: false }
+        Outstanding { requests: BoundedMap::new(OUTSTANDING), answered: false, held: 0, chain: None }
     }
     /// Bytes the table takes.
     pub(super) fn held(&self) -> usize {
-        let text = |r: &Request| if let Request::Tree { path } = r { path.capacity() } else { 0 };
-        self.requests.values().map(|r| size_of::<Request>() + 32 + text(r)).sum()
+        self.held
+    }
+    fn insert(&mut self, id: u64, request: Request) {
+        self.remove(id);
+        self.held += request.weight();
+        if let Some((_, old)) = self.requests.insert(id, request) {
+            self.held = self.held.saturating_sub(old.weight());
+        }
+    }
+    fn remove(&mut self, id: u64) -> Option<Request> {
+        let r = self.requests.remove(&id)?;
+        self.held = self.held.saturating_sub(r.weight());
+        Some(r)
     }
     /// Requests forgotten because too many waited.
     pub(super) fn evicted(&self) -> u64 {
@@ -61,23 +84,31 @@ pub(super) struct Header {
     pub(super) status: u32,
     pub(super) command: u16,
     pub(super) flags: u32,
-    /// Offset of the next message of a compound; 0 = the last.
-    pub(super) next: u32,
     pub(super) message_id: u64,
+    /// Tree id; means nothing in an asynchronous answer.
+    pub(super) tree: u32,
     pub(super) session: u64,
+    /// Bytes of the message, as far as its frame or compound lets it reach.
+    pub(super) whole: usize,
 }
 
 impl Header {
     /// Reads it; None if it is not whole.
-    pub(super) fn read(m: &[u8]) -> Option<Header> {
+    pub(super) fn read(m: &[u8], left: usize) -> Option<Header> {
         m.get(..HEADER)?;
+        let next = u32_at(m, 20)?;
         Some(Header {
             status: u32_at(m, 8)?,
             command: u16_at(m, 12)?,
             flags: u32_at(m, 16)?,
-            next: u32_at(m, 20)?,
             message_id: u64_at(m, 24)?,
+            tree: u32_at(m, 36)?,
             session: u64_at(m, 40)?,
+            whole: match next as usize {
+                // Not the last of a compound: the next one must lie behind this header and inside the frame.
+                next if next >= HEADER && next < left => next,
+                _ => left,
+            },
         })
     }
     pub(super) fn response(&self) -> bool {
@@ -90,37 +121,47 @@ impl Header {
             (SESSION_SETUP, _) => usize::MAX,
             (TREE_CONNECT, false) => HEADER + 8 + 8 + 4 * PATH_CHARS,
             (TREE_CONNECT, true) => HEADER + 16,
-            (CREATE, false) => HEADER,
             _ => 0,
         }
     }
 }
 
-/// How much of the message at the beginning of `w` is wanted, and how far it reaches, `left` bytes before the frame's end.
-pub(super) fn extent(w: &[u8], left: usize) -> (usize, usize) {
-    let Some(h) = Header::read(w) else { return (HEADER, left) };
-    let whole = match h.next as usize {
-        // Not the last of a compound: the next one must lie behind this header and inside the frame.
-        next if next >= HEADER && next < left => next,
-        _ => left,
+/// How much of the message at the beginning of `w` is wanted, and how far it reaches, `left` bytes before the frame's end; or how many bytes must be
+/// there to tell.
+pub(super) fn extent(w: &[u8], left: usize, waiting: &Outstanding, files: &mut Files) -> Result<(usize, usize), usize> {
+    let Some(h) = Header::read(w, left) else { return if left < HEADER { Ok((left, left)) } else { Err(HEADER) } };
+    let wanted = match v2_files::reads(h.command) {
+        true => match v2_files::wanted(&h, w, waiting.chain, files) {
+            Ok(n) => n,
+            Err(more) if more <= h.whole => return Err(more),
+            Err(_) => h.whole,
+        },
+        false => h.wanted(),
     };
-    (h.wanted().min(whole), whole)
+    Ok((wanted.min(h.whole), h.whole))
 }
 
-/// Reads one message. `m` holds as much as [`extent`] wanted, or as much as there is.
-pub(super) fn read(m: &[u8], waiting: &mut Outstanding, out: &mut Vec<Message>) {
-    let Some(h) = Header::read(m) else {
+/// Reads one message. `m` holds as much as [`extent`] wanted, or as much as there is, of `left` bytes up to the frame's end.
+pub(super) fn read(m: &[u8], left: usize, waiting: &mut Outstanding, files: &mut Files, out: &mut Vec<Message>) {
+    let Some(h) = Header::read(m, left) else {
         out.push(Message::Weird("smb_short_header", 0));
         return;
     };
     waiting.answered |= h.response();
+    files.answered |= h.response();
     let read = match (h.command, h.response()) {
         (NEGOTIATE, true) => negotiate_response(&h, m, out),
         (SESSION_SETUP, false) => session_request(&h, m, waiting, out),
         (SESSION_SETUP, true) => session_response(&h, m, waiting, out),
         (TREE_CONNECT, false) => tree_request(&h, m, waiting),
-        (TREE_CONNECT, true) => tree_response(&h, m, waiting, out),
-        (CREATE, false) => unseen_answers(&h, waiting, out),
+        (TREE_CONNECT, true) => tree_response(&h, m, waiting, files, out),
+        (command, true) if v2_files::reads(command) => v2_files::response(&h, m, files, out),
+        (command, false) if v2_files::reads(command) => {
+            if command == v2_files::CREATE {
+                unseen_answers(&h, waiting, files, out);
+            }
+            v2_files::request(&h, m, &mut waiting.chain, files, out)
+        }
         _ => Some(()),
     };
     if read.is_none() {
@@ -143,7 +184,7 @@ fn negotiate_response(h: &Header, m: &[u8], out: &mut Vec<Message>) -> Option<()
 /// 2.2.5.
 fn session_request(h: &Header, m: &[u8], waiting: &mut Outstanding, out: &mut Vec<Message>) -> Option<()> {
     let kerberos = security_blob(m, u16_at(m, 76)?, u16_at(m, 78)?, out);
-    waiting.requests.insert(h.message_id, Request::Session { kerberos });
+    waiting.insert(h.message_id, Request::Session { kerberos });
     Some(())
 }
 
@@ -152,7 +193,7 @@ fn session_response(h: &Header, m: &[u8], waiting: &mut Outstanding, out: &mut V
     if h.status == PENDING {
         return Some(());
     }
-    let kerberos = matches!(waiting.requests.remove(&h.message_id), Some(Request::Session { kerberos: true }));
+    let kerberos = matches!(waiting.remove(h.message_id), Some(Request::Session { kerberos: true }));
     if h.status == MORE_PROCESSING_REQUIRED {
         security_blob(m, u16_at(m, 68)?, u16_at(m, 70)?, out);
         return Some(());
@@ -168,12 +209,16 @@ fn security_blob(m: &[u8], offset: u16, len: u16, out: &mut Vec<Message>) -> boo
     if usize::from(offset) < HEADER {
         return false;
     }
-    match token::read(cut_at(m, usize::from(offset), usize::from(len))) {
+    let blob = cut_at(m, usize::from(offset), usize::from(len));
+    match token::read(blob) {
         Token::Ntlm(ntlm) => {
             out.push(Message::Smb(Box::new(Smb::Ntlm(ntlm))));
             false
         }
-        Token::Kerberos => true,
+        Token::Kerberos => {
+            out.extend(kerberos::find_ap_req(blob));
+            true
+        }
         Token::Other => false,
     }
 }
@@ -185,35 +230,44 @@ fn tree_request(h: &Header, m: &[u8], waiting: &mut Outstanding) -> Option<()> {
         return None;
     }
     let path = utf16(cut_at(m, usize::from(offset), usize::from(len)), PATH_CHARS);
-    waiting.requests.insert(h.message_id, Request::Tree { path });
+    waiting.insert(h.message_id, Request::Tree { path });
     Some(())
 }
 
 /// 2.2.10.
-fn tree_response(h: &Header, m: &[u8], waiting: &mut Outstanding, out: &mut Vec<Message>) -> Option<()> {
+fn tree_response(h: &Header, m: &[u8], waiting: &mut Outstanding, files: &mut Files, out: &mut Vec<Message>) -> Option<()> {
     if h.status == PENDING {
         return Some(());
     }
-    let Some(Request::Tree { path }) = waiting.requests.remove(&h.message_id) else { return Some(()) };
+    let Some(Request::Tree { path }) = waiting.remove(h.message_id) else { return Some(()) };
     let kind = match m.get(66) {
         Some(kind @ 1..=3) if h.status == 0 => *kind,
         _ => 0,
     };
+    if h.status == 0 {
+        files.tree(h.session, h.tree, &path, kind);
+    }
     out.push(Message::Smb(Box::new(Smb::Tree { path, status: h.status, kind })));
     Some(())
 }
 
 /// Whoever opens a file has its tree: where only this direction is captured, the trees asked for are told without the answer nobody saw.
-fn unseen_answers(h: &Header, waiting: &mut Outstanding, out: &mut Vec<Message>) -> Option<()> {
+fn unseen_answers(h: &Header, waiting: &mut Outstanding, files: &mut Files, out: &mut Vec<Message>) {
     if waiting.answered {
-        return Some(());
+        return;
     }
+    let mut path_used = None;
     waiting.requests.retain(|id, r| match r {
         Request::Tree { path } if *id < h.message_id => {
+            path_used = Some(path.clone());
             out.push(Message::Smb(Box::new(Smb::Tree { path: std::mem::take(path), status: PENDING, kind: 0 })));
             false
         }
         _ => true,
     });
-    Some(())
+    if let Some(path) = path_used {
+        // The tree's id is in the answer nobody saw; this request uses it.
+        files.tree(h.session, h.tree, &path, 0);
+        waiting.held = waiting.requests.values().map(Request::weight).sum();
+    }
 }
