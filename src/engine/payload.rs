@@ -55,6 +55,16 @@ pub(super) struct Found<'a> {
     pub(super) scratch: &'a mut Vec<Message>,
 }
 
+impl Found<'_> {
+    /// What a parser just told, as told by that side.
+    #[inline]
+    fn keep(&mut self, from: usize) {
+        if !self.scratch.is_empty() {
+            self.messages.extend(self.scratch.drain(..).map(|m| (from == 0, m)));
+        }
+    }
+}
+
 fn side(n: usize) -> Side {
     if n == 0 { Side::Orig } else { Side::Resp }
 }
@@ -127,7 +137,7 @@ impl Readers {
             Some(Reader::Dialog(_)) => self.given_up += u64::from(!self.dialogs.open(flow, &view, found.scratch)),
             _ => {}
         }
-        found.messages.extend(found.scratch.drain(..).map(|m| (from == 0, m)));
+        found.keep(from);
     }
     fn segment(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8], found: &mut Found<'_>) {
         if flow.reader == 0 && !self.open(flow, from, p, payload) {
@@ -254,7 +264,7 @@ impl Mind {
     fn end(&mut self, from: usize, found: &mut Found<'_>) {
         if let Some(parser) = self.parser.as_mut() {
             parser.end(found.scratch);
-            found.messages.extend(found.scratch.drain(..).map(|m| (from == 0, m)));
+            found.keep(from);
         }
     }
     fn is_done(&self) -> bool {
@@ -286,7 +296,7 @@ impl Mind {
                 Piece::Data(bytes) => parser.data(side(from), ts, bytes, found.scratch),
                 Piece::Gap(n) => parser.gap(side(from), u64::from(n)),
             }
-            found.messages.extend(found.scratch.drain(..).map(|m| (from == 0, m)));
+            found.keep(from);
             return !parser.done();
         }
         true

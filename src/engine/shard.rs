@@ -327,7 +327,9 @@ impl Shard {
         let Some(flow) = self.table.remove(at) else { return };
         if flow.reader != 0 {
             self.readers.end(&flow, &mut Found { messages: &mut self.found, scratch: &mut self.scratch });
-            self.say(info(&flow), flow.service.word(), now, flow.last_packet());
+            if !self.found.is_empty() {
+                self.say(info(&flow), flow.service.word(), now, flow.last_packet());
+            }
             self.readers.close(&flow);
         }
         self.coverage.missed_bytes += u64::from(flow.missed[0]) + u64::from(flow.missed[1]);

@@ -61,7 +61,7 @@ impl FlowTable {
         // Most stand where they belong or next to it, in the same cache line.
         let mask = self.index.len() - 1;
         let home = hash as usize & mask;
-        let near = (0..NEAR).find_map(|n| self.index.get(home + n & mask).filter(|w| (**w >> 32) as u32 == (hash >> 32) as u32));
+        let near = (0..NEAR).find_map(|n| self.index.get((home + n) & mask).filter(|w| (**w >> 32) as u32 == (hash >> 32) as u32));
         near.and_then(|w| record(*w))
     }
     /// Touches what every packet needs of a record. The first number means nothing; the second is the place of its payload reader.

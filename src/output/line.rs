@@ -339,11 +339,11 @@ const fn octets() -> [([u8; 4], u8); 256] {
 const fn eight(v: u32) -> [u8; 8] {
     let v = v as u64;
     // Four digits in each half, then two in each quarter, then one in each byte; the first digit is the lowest byte.
-    let halves = v / 10_000 | (v % 10_000) << 32;
-    let hundreds = (halves * 10_486) >> 20 & 0x0000_007f_0000_007f;
-    let quarters = hundreds | (halves - 100 * hundreds) << 16;
-    let tens = (quarters * 103) >> 10 & 0x000f_000f_000f_000f;
-    let bytes = tens | (quarters - 10 * tens) << 8;
+    let halves = (v / 10_000) | ((v % 10_000) << 32);
+    let hundreds = ((halves * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let quarters = hundreds | ((halves - 100 * hundreds) << 16);
+    let tens = ((quarters * 103) >> 10) & 0x000f_000f_000f_000f;
+    let bytes = tens | ((quarters - 10 * tens) << 8);
     (bytes | 0x3030_3030_3030_3030).to_le_bytes()
 }
 
@@ -352,7 +352,10 @@ const fn hex(nibble: u8) -> u8 {
 }
 
 /// The two digits of every byte.
-static HEX: [[u8; 2]; 256] = {
+static HEX: [[u8; 2]; 256] = hexes();
+
+#[allow(clippy::indexing_slicing)]
+const fn hexes() -> [[u8; 2]; 256] {
     let mut all = [[0; 2]; 256];
     let mut b = 0;
     while b < 256 {
@@ -360,7 +363,7 @@ static HEX: [[u8; 2]; 256] = {
         b += 1;
     }
     all
-};
+}
 
 /// Length of a quoted time of EVE; one of ours is a byte shorter.
 const TIME: usize = 33;

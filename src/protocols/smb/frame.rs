@@ -8,6 +8,8 @@ use super::files::Files;
 use super::life::{Sealed, Work};
 use super::{Smb, v1, v2};
 use crate::base::{Span, Timestamp};
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// The most that is held of one message: no session setup, negotiation or tree connect has more to say.
 pub(super) const HELD: usize = 16 * 1024;
@@ -77,11 +79,14 @@ pub(super) fn find(b: &[u8]) -> Option<usize> {
     }
 }
 
+/// Finds the letters of the protocol id; made once.
+static LETTERS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"SMB"));
+
 /// Where something that looks like length and protocol id begins.
 fn candidate(b: &[u8]) -> Option<usize> {
     let mut from = 5;
     loop {
-        let at = from + memchr::memmem::find(b.get(from..)?, b"SMB")?;
+        let at = from + LETTERS.find(b.get(from..)?)?;
         let start = at.checked_sub(5)?;
         if matches!(b.get(start..at), Some([NBSS_MESSAGE, _, _, _, 0xfc..=0xff])) {
             return Some(start);

@@ -48,7 +48,7 @@ impl<T: Copy + Default> Memo<T> {
         if self.places.is_empty() {
             self.places.resize(PLACES, (Vec::new(), T::default()));
         }
-        let at = FixedState::with_seed(0x746c_73).hash_one(bytes.as_slice()) as usize % PLACES;
+        let at = FixedState::with_seed(0x0074_6c73).hash_one(bytes.as_slice()) as usize % PLACES;
         match self.places.get_mut(at) {
             Some((known, result)) if *known == bytes => *result,
             Some(place) => {
