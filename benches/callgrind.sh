@@ -47,8 +47,10 @@ awk -v small="$scratch/50.txt" -v large="$scratch/150.txt" '
   BEGIN {
     stage("read, decode (Feeder::fill)", "Feeder[^ ]*fill")
     stage("- decode (Decoder::decode)", "Decoder[^ ]*decode")
-    stage("flow state (Shard::packet)", "Shard[^ ]*packet")
-    stage("- payload (Readers::read)", "Readers[^ ]*read")
+    stage("shards (Worker::packets)", "Worker[^ ]*packets")
+    stage("- streams (Mind::piece)", "Mind[^ ]*piece")
+    stage("- names (dns::read)", "dns::read")
+    stage("- ends of flows (Shard::end)", "Shard[^ ]*end")
     stage("ticks of shards (Worker::tick)", "Worker[^ ]*tick")
     stage("learn, detect, write (Analyst::tick)", "Analyst[^ ]*tick")
     stage("- learn (Assets::update)", "Assets[^ ]*update")
@@ -65,4 +67,4 @@ awk -v small="$scratch/50.txt" -v large="$scratch/150.txt" '
   }'
 echo
 echo "The costliest functions of the longer run by their own instructions:"
-callgrind_annotate --auto=no --threshold=70 "$scratch/150.out" 2>/dev/null | grep -E '^ *[0-9,]+ \(' | sed -n '2,21p' | sed -E 's/ \[[^]]*\]$//' | sed -E 's|/[^ ]*/(src|library)/|\1/|' | cut -c1-140
+callgrind_annotate --auto=no --threshold=70 "$scratch/150.out" 2>/dev/null | grep -E '^ *[0-9,]+ \(' | sed -n '2,21p' | sed -E 's/ \[[^]]*\]$//' | sed -E 's,/[^ ]*/(src|library)/,\1/,' | cut -c1-140

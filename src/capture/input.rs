@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes read into a block at most, unless one record is longer.
-pub(super) const TARGET: usize = 256 << 10;
+pub(super) const TARGET: usize = 128 << 10;
 const LEAST: usize = 64 << 10;
 /// Frames in a block at most.
 pub(super) const MAX_FRAMES: usize = 1024;

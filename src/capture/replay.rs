@@ -184,7 +184,7 @@ impl Replay {
         (self.read + open, self.total)
     }
 
-    /// Empties the block and fills it with the next frames, at most about a thousand or 256 KiB (one packet may be longer).
+    /// Empties the block and fills it with the next frames, at most about a thousand or 128 KiB (one packet may be longer).
     pub fn fill(&mut self, block: &mut Block) -> Fill {
         block.frames.clear();
         if !self.clock.is_set() {
