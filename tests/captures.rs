@@ -56,6 +56,7 @@ fn detectors_name_all_the_events_they_need() {
                 let source = Replay::open(std::slice::from_ref(&capture), ReplayOptions::default()).unwrap();
                 let options = Options { every_event, ..Options::new(site.clone(), signatures.clone()) };
                 let outcome = replay(source, &options, Vec::new(), &mut |_| {}).unwrap();
+                assert_eq!(outcome.failure, None);
                 let report: Value = serde_json::from_slice(&Report::new(&outcome.run(), &*signatures, &[]).object()).unwrap();
                 golden(&report)
             };

@@ -103,7 +103,7 @@ impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
     pub fn contains(&self, k: &K) -> bool {
         self.find(k).is_some()
     }
-    /// The value for changing; the entry becomes the youngest.
+    /// The value for changing; the entry becomes the youngest, to within a moment.
     pub fn touch(&mut self, k: &K) -> Option<&mut V> {
         let i = self.find(k)?;
         self.renew(i);
@@ -258,6 +258,27 @@ mod tests {
         assert_eq!(m.iter().map(|e| *e.0).collect::<Vec<_>>(), [3, 2]);
         m.retain(|k, _| *k == 2);
         assert_eq!(m.len(), 1);
+    }
+
+    #[test]
+    fn in_a_large_map_the_oldest_to_within_a_moment_leaves() {
+        const CAP: u64 = 64;
+        let mut m = BoundedMap::new(CAP as usize);
+        let mut touched: std::collections::HashMap<u64, u64> = std::collections::HashMap::new();
+        let mut moved = false;
+        for n in 1..20_000u64 {
+            let k = KeyedHash::new(9).hash1(n) % (CAP + 24);
+            let before: Vec<u64> = m.iter().map(|e| *e.0).collect();
+            *m.entry(k, || 0) += 1;
+            touched.insert(k, n);
+            let after: Vec<u64> = m.iter().map(|e| *e.0).collect();
+            moved |= before.len() == after.len() && before != after;
+            if let Some(gone) = before.iter().find(|b| !after.contains(b)) {
+                let younger = after.iter().filter(|a| touched[*a] > touched[gone]).count() as u64;
+                assert!(younger >= CAP - CAP / 16 - 1, "{younger} of {} are younger than what left", after.len());
+            }
+        }
+        assert!(moved && m.evicted() > 1000);
     }
 
     proptest! {

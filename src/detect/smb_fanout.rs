@@ -63,8 +63,14 @@ impl Detector for SmbFanout {
             && session.speaks
         {
             self.fan.session(&session, scene);
-            self.fan.speak(scene, out);
+            // Somebody who guesses passwords is refused thousands of times a second: those are judged together.
+            if change != Change::Refused {
+                self.fan.speak(scene, out);
+            }
         }
+    }
+    fn tick(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        self.fan.speak(scene, out);
     }
     fn held(&self) -> (usize, u64) {
         let (a, b) = (self.sessions.held(), self.fan.held());

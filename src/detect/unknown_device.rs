@@ -336,9 +336,11 @@ impl Detector for UnknownDevice {
             EventKind::Message { message: Message::Dhcpv6(d), .. } => d.client_mac.and_then(|m| assets.device_by_mac(m)),
             // What is asked of a name server names nobody who asks.
             EventKind::Message { flow, message: Message::Dns(_), .. } if flow.service == Service::Dns => None,
-            EventKind::Message { flow, from_orig, message: Message::Nbns(_) | Message::Dns(_) | Message::Smb(_) | Message::Rdp(_) } => {
-                assets.device_of(if *from_orig { flow.tuple.orig } else { flow.tuple.resp })
-            }
+            EventKind::Message {
+                flow,
+                from_orig,
+                message: Message::Nbns(_) | Message::Dns(_) | Message::Smb(_) | Message::Rdp(_) | Message::HttpAuth(_),
+            } => assets.device_of(if *from_orig { flow.tuple.orig } else { flow.tuple.resp }),
             _ => None,
         };
         if let Some(d) = device {

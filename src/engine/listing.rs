@@ -167,10 +167,6 @@ impl Lately {
         *slot = (rest, period);
         Tell::Now
     }
-    /// What was to be told was nothing.
-    pub(super) fn undo(&mut self) {
-        self.in_tick = self.in_tick.saturating_sub(1);
-    }
     /// Tell a thing that is news each time, within the cap.
     pub(super) fn admit_any(&mut self) -> bool {
         self.in_tick += 1;

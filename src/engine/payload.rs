@@ -195,11 +195,15 @@ impl Readers {
         flow.reader = 0;
     }
     /// The flow is over without a word (time-out, eviction, end of the capture): what its reader still had to tell.
-    pub(super) fn end(&mut self, flow: &Flow, found: &mut Found<'_>) {
+    pub(super) fn end(&mut self, flow: &mut Flow, ts: Timestamp, found: &mut Found<'_>) {
+        if flow.proto == proto::UDP && flow.reader & DATAGRAM == 0 {
+            self.dialogs.end(flow, found.scratch);
+            found.keep(0);
+        }
         if flow.proto == proto::TCP
             && let Some(stream) = flow.reader.checked_sub(1).and_then(|at| self.streams.get_mut(at as usize)).and_then(Option::as_mut)
         {
-            stream.mind.end(0, found);
+            stream.end(flow, ts, found);
         }
     }
     /// The flow ends: its reader is freed.
@@ -241,10 +245,24 @@ impl Stream {
             mine.segment(p.seq, payload, p.wire_payload_len, &mut |piece| alive = alive && mind.piece(flow, from, p.ts, piece, found));
         }
         alive &= !mind.is_done();
-        if alive && p.tcp_flags & (tcp::FIN | tcp::RST) != 0 && self.ends(from, p.tcp_flags) {
+        // What waits behind a hole is told before the end is.
+        let whole = !self.order.iter().any(Reorder::is_waiting);
+        if alive && whole && p.tcp_flags & (tcp::FIN | tcp::RST) != 0 && self.ends(from, p.tcp_flags) {
             self.mind.end(from, found);
         }
         alive
+    }
+    /// The flow is over: no hole will be filled any more.
+    fn end(&mut self, flow: &mut Flow, ts: Timestamp, found: &mut Found<'_>) {
+        let Stream { order, mind, .. } = self;
+        for (from, order) in order.iter_mut().enumerate() {
+            while order.is_waiting() && !mind.is_done() {
+                order.give_up(&mut |piece| {
+                    mind.piece(flow, from, ts, piece, found);
+                });
+            }
+        }
+        mind.end(0, found);
     }
     /// Is the connection over with this packet: a reset, or the second of both ends that has nothing more to send?
     fn ends(&mut self, from: usize, flags: u8) -> bool {

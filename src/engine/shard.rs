@@ -3,7 +3,7 @@
 
 use super::listing::{Lately, Listing, Tell};
 use super::payload::{Found, Readers};
-use crate::base::{Addr, FiveTuple, Mac, Outcome, Timestamp, fold, mix64, proto};
+use crate::base::{Addr, FiveTuple, Mac, Outcome, Timestamp, mix64, proto};
 use crate::bounded::TimerWheel;
 use crate::event::{Contact, Coverage, Event, EventKind, FlowInfo, FlowRecord, Sighting};
 use crate::flow::{Copies, Copy, Flow, FlowTable, Mark, bit};
@@ -19,9 +19,6 @@ const GROWN: u64 = 16 * 1024;
 const LOOK: u64 = 30;
 /// Different weird names of protocols kept per shard.
 const WEIRDS: usize = 256;
-
-/// Makes two numbers of a sighting into one; the addresses of a site's own network are no attacker's choice that pays.
-const SIGHTING: (u64, u64) = (0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db);
 
 /// Odd input by (layer, name): how often, and the first.
 pub(super) type Weirds = BTreeMap<(&'static str, &'static str), (Weird, u64)>;
@@ -95,7 +92,7 @@ impl Shard {
             _ => Copy::First,
         };
         let forwarded = copy == Copy::Routed;
-        if p.has(flag::MAC) {
+        if ahead.device {
             match self.lately.admit(ahead.sighting ^ u64::from(forwarded), (p.ts.0 / 60_000_000_000 + 1) as u32) {
                 Tell::Known => {}
                 Tell::Full => self.coverage.unlisted_link += 1,
@@ -131,13 +128,8 @@ impl Shard {
     /// Tells that a device was seen: once a minute per (MAC, VLAN, address).
     fn sight(&mut self, p: &Packet, buf: &[u8], forwarded: bool) {
         let (to, mac) = ends_of_link(p, buf);
-        if mac.is_device() {
-            let addr = shows_address(p).then_some(p.src);
-            self.emit(p.ts, p.number, EventKind::Sighting(Sighting { mac, to, vlan: p.vlan, addr, ttl: p.ttl, forwarded, iface: p.iface }));
-        } else {
-            // Nothing was told: it counts for nothing.
-            self.lately.undo();
-        }
+        let addr = shows_address(p).then_some(p.src);
+        self.emit(p.ts, p.number, EventKind::Sighting(Sighting { mac, to, vlan: p.vlan, addr, ttl: p.ttl, forwarded, iface: p.iface }));
     }
     fn link(&mut self, p: &Packet, mac: Mac, message: Option<Message>) {
         let Some(message) = message else {
@@ -324,9 +316,9 @@ impl Shard {
             let (outcome, first) = (flow.outcome().unwrap_or(Outcome::Attempted), flow.first_packet);
             self.tell(at, outcome, now, first);
         }
-        let Some(flow) = self.table.remove(at) else { return };
+        let Some(mut flow) = self.table.remove(at) else { return };
         if flow.reader != 0 {
-            self.readers.end(&flow, &mut Found { messages: &mut self.found, scratch: &mut self.scratch });
+            self.readers.end(&mut flow, now, &mut Found { messages: &mut self.found, scratch: &mut self.scratch });
             if !self.found.is_empty() {
                 self.say(info(&flow), flow.service.word(), now, flow.last_packet());
             }
@@ -361,6 +353,8 @@ pub(super) struct Ahead {
     mark: Mark,
     /// What the sighting is known by.
     sighting: u64,
+    /// The frame shows a device: its sender is no group and not nobody.
+    device: bool,
     flow: Option<u32>,
     reader: u32,
 }
@@ -370,7 +364,8 @@ impl Ahead {
     #[inline]
     pub(super) fn of(p: &Packet, buf: &[u8], site: &Site) -> Ahead {
         let macs = macs(p, buf);
-        Ahead { mark: Mark::of(p, macs, ends(p, buf)), sighting: sighting(p, macs, site), flow: None, reader: 0 }
+        let device = macs.is_some_and(|[.., g, h, i, j, k, l]| g & 1 == 0 && [*g, *h, *i, *j, *k, *l] != [0; 6]);
+        Ahead { mark: Mark::of(p, macs, ends(p, buf)), sighting: sighting(p, macs, site), device, flow: None, reader: 0 }
     }
 }
 
@@ -400,7 +395,8 @@ fn sighting(p: &Packet, macs: Option<&[u8; 12]>, site: &Site) -> u64 {
         () if p.src.is_private() || site.is_inside(p.src) => (p.src.0 as u64).rotate_left(32) ^ (p.src.0 >> 64) as u64 ^ 1,
         () => 1,
     };
-    fold(from ^ u64::from(p.vlan.0[0]) ^ SIGHTING.0, host ^ SIGHTING.1)
+    // Each step can be undone, so no address makes two MACs one.
+    mix64(mix64(from ^ u64::from(p.vlan.0[0])) ^ host)
 }
 
 /// What may best be given up when the table is full: an opening without an answer, then what is closed, then small flows; last what speaks a
@@ -494,5 +490,31 @@ fn record(f: &Flow, evicted: bool) -> FlowRecord {
         history: f.history,
         outcome: f.outcome().unwrap_or(Outcome::Attempted),
         evicted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_address_makes_two_devices_one() {
+        let site = Site::default();
+        let frame = |n: u8| [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, n];
+        for addr in ["10.0.0.5", "fd00::a0b4:28da:1a03:7ed1", "fe80::a0b4:28da:1983:7ed1", "fd00::", "203.0.113.9"] {
+            let p = Packet { src: addr.parse().unwrap(), kind: Kind::Udp, flags: flag::MAC, ..Packet::default() };
+            let keys: std::collections::BTreeSet<u64> = (1..=200).map(|n| sighting(&p, Some(&frame(n)), &site)).collect();
+            assert_eq!(keys.len(), 200, "{addr}");
+        }
+    }
+
+    #[test]
+    fn only_devices_are_sighted() {
+        let site = Site::default();
+        let of = |mac: [u8; 6]| {
+            let buf = [[2, 0, 0, 0, 0, 1], mac].concat();
+            Ahead::of(&Packet { flags: flag::MAC, ..Packet::default() }, &buf, &site).device
+        };
+        assert!(of([2, 0, 0, 0, 0, 9]) && !of([1, 0, 0x5e, 0, 0, 1]) && !of([0; 6]) && !of([0xff; 6]));
     }
 }

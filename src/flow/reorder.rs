@@ -29,6 +29,10 @@ impl Reorder {
     pub fn held(&self) -> usize {
         self.held
     }
+    /// Do bytes wait behind a hole?
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
     /// The stream begins at this sequence number.
     pub fn begin(&mut self, seq: u32) {
         self.next = seq;

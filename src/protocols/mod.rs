@@ -111,7 +111,7 @@ pub trait StreamParser: Send {
     fn data(&mut self, from: Side, ts: Timestamp, bytes: &[u8], out: &mut Vec<Message>);
     /// `lost` bytes of one direction were not captured: find the next message by yourself.
     fn gap(&mut self, from: Side, lost: u64);
-    /// The connection was closed or reset: what waits for an answer is told without one. Late segments may still bring more.
+    /// The connection was closed or reset, or the flow fell silent: what waits for an answer is told without one. Late segments may still bring more.
     fn end(&mut self, _out: &mut Vec<Message>) {}
     /// Nothing more is wanted of this flow: the engine stops reassembling it.
     fn done(&self) -> bool;

@@ -135,12 +135,12 @@ pub(super) fn is_administrator(role: Role) -> bool {
 }
 
 /// Two hosts of which it is the one's task to have files on the other: an image archive that fetches from a modality, a copier that leaves scans.
-/// By ledger, or as learned where there is none; it excuses files, not administration.
+/// By the ledger's word alone: who answers once on a printer's port would be learned as a printer. It excuses files, not administration.
 pub(super) fn is_task(scene: &Scene<'_>, orig: Addr, resp: Addr) -> bool {
-    match scene.assets.role(orig) {
-        _ if is_unlisted(scene, orig) => false,
-        Role::Printer => true,
-        Role::Pacs => scene.assets.role(resp) == Role::Modality,
+    let mac = scene.assets.device_of(orig).and_then(|d| d.mac);
+    match scene.site.role(mac, orig) {
+        Some(Role::Printer) => true,
+        Some(Role::Pacs) => scene.assets.role(resp) == Role::Modality,
         _ => false,
     }
 }

@@ -119,6 +119,8 @@ pub struct Scan {
     sources: BoundedMap<Addr, Source>,
     rates: BoundedMap<Option<u16>, Rate>,
     dirty: Vec<Addr>,
+    /// Told already and changed since: looked at when a second has passed, so that many of them cost an event nothing.
+    waiting: Vec<Addr>,
     ports: PortScans,
     link: LinkSweeps,
 }
@@ -132,6 +134,7 @@ impl Scan {
             sources: BoundedMap::new(16_384),
             rates: BoundedMap::new(256),
             dirty: Vec::new(),
+            waiting: Vec::new(),
             ports: PortScans::new(tuning.ports),
             link: LinkSweeps::new(tuning.link),
         }
@@ -251,7 +254,7 @@ impl Scan {
             let hit: Vec<&Walk> = s.walks.values().filter(|w| self.is_scan(w)).collect();
             if hit.is_empty() || s.said.is_some() && scene.now < s.next {
                 match self.sources.get_mut(&orig) {
-                    Some(s) if hit_is_pending(s) => self.dirty.push(orig),
+                    Some(s) if hit_is_pending(s) => self.waiting.push(orig),
                     Some(s) => s.dirty = false,
                     None => {}
                 }
@@ -308,11 +311,13 @@ impl Detector for Scan {
         self.ports.speak(scene, out);
     }
     fn tick(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        self.dirty.append(&mut self.waiting);
         self.speak(scene, out);
-        self.ports.speak(scene, out);
+        self.ports.tick(scene, out);
         self.link.tick(scene, out);
     }
     fn end(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        self.dirty.append(&mut self.waiting);
         for orig in &self.dirty {
             if let Some(s) = self.sources.get_mut(orig) {
                 s.next = scene.now;

@@ -96,11 +96,13 @@ pub struct PortScans {
     pairs: BoundedMap<(Addr, Addr, u8), Pair>,
     stories: BoundedMap<Addr, Story>,
     dirty: Vec<Addr>,
+    /// Told already and changed since: looked at when a second has passed.
+    waiting: Vec<Addr>,
 }
 
 impl PortScans {
     pub fn new(tuning: PortTuning) -> PortScans {
-        PortScans { tuning, pairs: BoundedMap::new(65_536), stories: BoundedMap::new(4_096), dirty: Vec::new() }
+        PortScans { tuning, pairs: BoundedMap::new(65_536), stories: BoundedMap::new(4_096), dirty: Vec::new(), waiting: Vec::new() }
     }
     pub fn held(&self) -> (usize, u64) {
         (self.pairs.len() + self.stories.len(), self.pairs.evicted() + self.stories.evicted())
@@ -188,6 +190,7 @@ impl PortScans {
     }
     /// The run ends: what waits is said.
     pub fn end(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        self.dirty.append(&mut self.waiting);
         for orig in &self.dirty {
             if let Some(s) = self.stories.get_mut(orig) {
                 s.next = scene.now;
@@ -195,12 +198,17 @@ impl PortScans {
         }
         self.speak(scene, out);
     }
+    /// A second has passed: those that wait are looked at again.
+    pub fn tick(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        self.dirty.append(&mut self.waiting);
+        self.speak(scene, out);
+    }
     /// Speaks of what changed: at once the first time, later at growing intervals.
     pub fn speak(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         for orig in std::mem::take(&mut self.dirty) {
             let Some(s) = self.stories.get_mut(&orig) else { continue };
             if s.said && scene.now < s.next {
-                self.dirty.push(orig);
+                self.waiting.push(orig);
                 continue;
             }
             (s.dirty, s.said) = (false, true);

@@ -75,6 +75,13 @@ impl Dialogs {
         }
         fits
     }
+    /// The flow is over without a word: what its dialog knows so far.
+    pub(super) fn end(&mut self, flow: &Flow, out: &mut Vec<Message>) {
+        let at = flow.reader.saturating_sub(1);
+        if let Some(d) = self.slots.get_mut(at as usize).and_then(Option::as_mut) {
+            d.parser.finish(out);
+        }
+    }
     /// The flow ends, or its dialog.
     pub(super) fn close(&mut self, flow: &Flow) {
         let at = flow.reader.saturating_sub(1);
@@ -114,6 +121,10 @@ mod tests {
             flows.push(flow);
         }
         assert!(out.is_empty() && dialogs.load().0 == DIALOGS && dialogs.load().1 <= BUDGET);
+        // The flow falls silent: what is known is told.
+        let mut told = Vec::new();
+        dialogs.end(&flows[0], &mut told);
+        assert!(matches!(&told[..], [Message::Tls(h)] if h.sni.is_some()));
         // No room: what is known is told at once, and the flow is as it was.
         let mut late = Flow::default();
         late.reader = DATAGRAM | line();

@@ -52,7 +52,7 @@ fn etype(l: &mut Line, key: &'static str, e: i32) {
 
 /// DES and RC4.
 const fn weak(e: i32) -> bool {
-    !matches!(e, 17..=20)
+    matches!(e, 1..=3 | 16 | 23 | 24)
 }
 
 /// Error codes (RFC 4120, 7.5.9) that an analyst searches by name; others by number.

@@ -67,7 +67,8 @@ pub(super) struct Stub<'a> {
 
 impl<'a> Stub<'a> {
     fn align(&mut self, to: usize) {
-        self.at = self.at.next_multiple_of(to);
+        // Behind the end of all numbers there is nothing to read.
+        self.at = self.at.checked_next_multiple_of(to).unwrap_or(usize::MAX);
     }
     fn skip(&mut self, n: usize) -> Option<&mut Self> {
         self.at = self.at.checked_add(n)?;

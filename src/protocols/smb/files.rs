@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 /// Trees of a connection.
 const TREES: usize = 64;
+/// Bytes that a tree is counted as: no share's name is longer.
+const TREE: usize = 2048;
 /// Opens that wait for their answer.
 const OPENING: usize = 64;
 /// Open handles; beyond, or beyond [`BYTES`], the longest unused is told as it is and forgotten.
@@ -77,6 +79,8 @@ pub(super) struct Files {
     /// Message ids of opens that related requests speak of, and what they got.
     links: BoundedMap<u64, u128>,
     requests: BoundedMap<u64, (Key, Op)>,
+    /// Bytes of the names in them.
+    names: usize,
     bytes: usize,
     sampling: usize,
     refused: u32,
@@ -96,6 +100,7 @@ impl Files {
             open: BoundedMap::new(OPENS),
             links: BoundedMap::new(OPENING),
             requests: BoundedMap::new(REQUESTS),
+            names: 0,
             bytes: 0,
             sampling: 0,
             refused: 0,
@@ -106,7 +111,7 @@ impl Files {
     }
     /// Bytes this takes in memory.
     pub(super) fn held(&self) -> usize {
-        self.bytes + self.trees.len() * 512 + (self.requests.len() + self.links.len()) * 64
+        self.bytes + self.names + self.trees.len() * TREE + (self.requests.len() + self.links.len()) * 64
     }
     /// A tree was connected.
     pub(super) fn tree(&mut self, session: u64, tree: u32, share: &str, kind: u8) {
@@ -139,6 +144,10 @@ impl Files {
             status: PENDING,
             ..Life::default()
         };
+        // The same number twice: the first is not answered any more.
+        if let Some(mut old) = self.opening.remove(&message) {
+            self.forget(&mut old, out);
+        }
         let marked = asked.options & DELETE_ON_CLOSE != 0;
         let open = Box::new(Open { life, tree: asked.tree, told_at: self.now, changed: true, marked, ..Open::default() });
         self.bytes += open.weight();
@@ -150,7 +159,8 @@ impl Files {
     pub(super) fn grant(&mut self, message: u64, status: u32, granted: Granted, out: &mut Vec<Message>) {
         let Some(mut open) = self.opening.remove(&message) else { return };
         open.life.status = status;
-        if status & 0xc000_0000 == 0xc000_0000 {
+        // Warnings grant nothing either: a symbolic link in the path is one ([MS-SMB2] 2.2.2.2.1).
+        if status & 0x8000_0000 != 0 {
             self.refuse(open, status, out);
             return;
         }
@@ -271,7 +281,20 @@ impl Files {
             Op::Read { .. } | Op::Rename(_) | Op::Delete(_) | Op::End(_) | Op::Transceive => self.meet(key, session, tree, out),
             _ => {}
         }
-        self.requests.insert(message, (key, op));
+        self.wait(message, key, op);
+    }
+    /// A request waits for its answer. The same number twice: the first is not answered any more.
+    fn wait(&mut self, message: u64, key: Key, op: Op) {
+        self.answered_to(message);
+        self.names += op.text();
+        if let Some((_, (_, old))) = self.requests.insert(message, (key, op)) {
+            self.names = self.names.saturating_sub(old.text());
+        }
+    }
+    fn answered_to(&mut self, message: u64) -> Option<(Key, Op)> {
+        let (key, op) = self.requests.remove(&message)?;
+        self.names = self.names.saturating_sub(op.text());
+        Some((key, op))
     }
     /// Bytes are written: `seen` of `len` are there.
     pub(super) fn write(&mut self, message: u64, key: Key, tree: (u64, u32), body: Body<'_>, out: &mut Vec<Message>) {
@@ -286,7 +309,7 @@ impl Files {
                 None => sample(&mut o.writes, &mut o.life.written, body.seen, body.start, room),
             }
         });
-        self.requests.insert(message, (key, Op::Write { len: body.len }));
+        self.wait(message, key, Op::Write { len: body.len });
         self.shrink(out);
     }
     /// A request is answered; `body` is what was read.
@@ -294,7 +317,7 @@ impl Files {
         if status == PENDING {
             return;
         }
-        let Some((key, op)) = self.requests.remove(&message) else { return };
+        let Some((key, op)) = self.answered_to(message) else { return };
         if op == Op::Close && fine(status) {
             let id = if let Key::Opening(m) = key { self.links.get(&m).copied() } else { None };
             match (key, id) {

@@ -31,6 +31,13 @@ pub(super) enum Op {
     Close,
 }
 
+impl Op {
+    /// Bytes of its name.
+    pub(super) fn text(&self) -> usize {
+        if let Op::Rename(to) = self { to.len() } else { 0 }
+    }
+}
+
 /// A handle, or an open on its way.
 #[derive(Debug, Default)]
 pub(super) struct Open {

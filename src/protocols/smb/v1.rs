@@ -45,6 +45,13 @@ pub(super) struct Request {
     named: Option<(Box<str>, Option<Box<str>>)>,
 }
 
+impl Request {
+    /// Bytes of the files' names.
+    fn names(&self) -> usize {
+        self.named.as_ref().map_or(0, |(file, to)| file.len() + to.as_ref().map_or(0, |t| t.len()))
+    }
+}
+
 impl Outstanding {
     /// An empty table.
     pub(super) fn new() -> Self {
@@ -52,7 +59,7 @@ impl Outstanding {
     }
     /// Bytes the table takes.
     pub(super) fn held(&self) -> usize {
-        self.0.values().map(|r| size_of::<Request>() + 32 + r.path.as_ref().map_or(0, String::capacity)).sum()
+        self.0.values().map(|r| size_of::<Request>() + 32 + r.path.as_ref().map_or(0, String::capacity) + r.names()).sum()
     }
     /// Requests forgotten because too many waited.
     pub(super) fn evicted(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! SMB 2 and 3 messages ([MS-SMB2] 2.2): the header, and one reader per command and direction.
 
 use super::super::Message;
-use super::super::field::{array_at, cut_at, u16_at, u32_at, u64_at, utf16};
+use super::super::field::{array_at, before_wide_nul, cut_at, u16_at, u32_at, u64_at, utf16};
 use super::super::kerberos;
 use super::files::{Files, Key};
 use super::token::{self, Token};
@@ -229,7 +229,7 @@ fn tree_request(h: &Header, m: &[u8], waiting: &mut Outstanding) -> Option<()> {
     if usize::from(offset) < HEADER {
         return None;
     }
-    let path = utf16(cut_at(m, usize::from(offset), usize::from(len)), PATH_CHARS);
+    let path = utf16(before_wide_nul(cut_at(m, usize::from(offset), usize::from(len))), PATH_CHARS);
     waiting.insert(h.message_id, Request::Tree { path });
     Some(())
 }

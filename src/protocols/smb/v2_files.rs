@@ -189,7 +189,7 @@ pub(super) fn response(h: &Header, m: &[u8], files: &mut Files, out: &mut Vec<Me
 
 /// 2.2.14.
 fn created(h: &Header, m: &[u8], files: &mut Files, out: &mut Vec<Message>) -> Option<()> {
-    if h.status & 0xc000_0000 == 0xc000_0000 {
+    if h.status & 0x8000_0000 != 0 {
         files.grant(h.message_id, h.status, Granted::default(), out);
         return Some(());
     }
