@@ -67,10 +67,10 @@ impl Detector for RdpFanout {
     }
     /// Sessions that last become known as such together; only then is it seen how many ran at once.
     fn tick(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
-        self.fan.speak(scene, out);
+        self.fan.tick(scene, out);
     }
     fn end(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
-        self.fan.speak(scene, out);
+        self.fan.end(scene, out);
     }
     fn held(&self) -> (usize, u64) {
         let (a, b) = (self.sessions.held(), self.fan.held());

@@ -70,7 +70,10 @@ impl Detector for SmbFanout {
         }
     }
     fn tick(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
-        self.fan.speak(scene, out);
+        self.fan.tick(scene, out);
+    }
+    fn end(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        self.fan.end(scene, out);
     }
     fn held(&self) -> (usize, u64) {
         let (a, b) = (self.sessions.held(), self.fan.held());
@@ -117,6 +120,21 @@ mod tests {
         assert_eq!((f.len(), f[0].severity, f[0].count, f[0].resp.len()), (1, Severity::High, 6, 6));
         assert_eq!(f[0].outcome, Outcome::Succeeded);
         assert_eq!(f[0].evidence["hops"].as_array().unwrap().len(), 6);
+    }
+
+    #[test]
+    fn every_host_is_named_in_the_end() {
+        let visits = |n: u32| smb_session(at(f64::from(n) * 2.0), "10.10.10.12", &format!("10.10.30.{n}"), &["ADMIN$"]);
+        let mut s = stage(hospital());
+        s.play((30..53).flat_map(visits).collect());
+        assert_eq!(s.findings().last().unwrap().count, 16, "not at each of them");
+        s.end();
+        assert_eq!(s.findings().last().unwrap().count, 23);
+        // While the run goes on: after a minute.
+        let mut s = stage(hospital());
+        let other = smb_session(at(300.0), "10.10.20.10", "10.10.20.20", &["share"]);
+        s.play((30..53).flat_map(visits).chain(other).collect());
+        assert_eq!(s.findings().last().unwrap().count, 23);
     }
 
     #[test]

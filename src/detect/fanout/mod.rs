@@ -12,11 +12,11 @@ pub(super) use target::Target;
 use super::sessions::{Session, admin_service};
 use super::signature::{Signature, SignatureError};
 use super::{Finding, Scene};
-use crate::base::{Addr, Service, Span};
+use crate::base::{Addr, Service, Span, Timestamp};
 use crate::bounded::BoundedMap;
 use crate::event::Contact;
 use crate::site::{Role, ZoneKind};
-use source::Source;
+use source::{PAUSE, Source};
 use story::Story;
 
 /// Most responders kept per originator; beyond, only their number is estimated. Raising it costs memory, not precision of the verdict.
@@ -62,6 +62,8 @@ pub(super) struct Fan {
     weigh: Weigh,
     sources: BoundedMap<Addr, Source>,
     dirty: Vec<Addr>,
+    /// Sources of which more responders are known than were said.
+    late: Vec<Addr>,
 }
 
 /// What a responder's visit weighs.
@@ -69,7 +71,7 @@ pub(super) type Weigh = fn(&Scene<'_>, Addr, &Target) -> f64;
 
 impl Fan {
     pub fn new(id: &'static str, measure: Measure, weigh: Weigh) -> Fan {
-        Fan { id, measure, weigh, sources: BoundedMap::new(8_192), dirty: Vec::new() }
+        Fan { id, measure, weigh, sources: BoundedMap::new(8_192), dirty: Vec::new(), late: Vec::new() }
     }
     pub fn held(&self) -> (usize, u64) {
         (self.sources.len(), self.sources.evicted())
@@ -102,12 +104,51 @@ impl Fan {
             }
             let source = &*source;
             let story = Story::of(orig, source, &self.measure, scene, self.weigh);
-            let Some(verdict) = story.judge(&self.measure, scene).filter(|v| source.is_news(v)) else { continue };
+            let Some(verdict) = story.judge(&self.measure, scene) else { continue };
+            if !source.is_news(&verdict, scene.now) {
+                if source.said.is_some_and(|said| verdict.count > said.1) {
+                    self.wait(orig);
+                }
+                continue;
+            }
             let finding = story.finding(self.id, &source.flow, &self.measure, scene, &verdict);
             if let Some(source) = self.sources.get_mut(&orig) {
                 source.said = Some((verdict.severity, verdict.count));
+                source.said_at = scene.now;
             }
             out.push(finding);
+        }
+    }
+    fn wait(&mut self, orig: Addr) {
+        if let Some(s) = self.sources.get_mut(&orig).filter(|s| !s.late) {
+            s.late = true;
+            self.late.push(orig);
+        }
+    }
+    /// A second has passed: what changed is said, and what waited long enough.
+    pub fn tick(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        self.overdue(scene.now, PAUSE);
+        self.speak(scene, out);
+    }
+    /// The run is over: nothing waits any more.
+    pub fn end(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        self.overdue(scene.now, Span(0));
+        self.speak(scene, out);
+    }
+    /// Those that waited for so long come to a word.
+    fn overdue(&mut self, now: Timestamp, pause: Span) {
+        for orig in std::mem::take(&mut self.late) {
+            let Some(s) = self.sources.get_mut(&orig) else { continue };
+            if now.since(s.said_at) < pause {
+                self.late.push(orig);
+                continue;
+            }
+            s.late = false;
+            s.said_at = Timestamp(0);
+            if !s.dirty {
+                s.dirty = true;
+                self.dirty.push(orig);
+            }
         }
     }
 }

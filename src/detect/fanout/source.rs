@@ -8,6 +8,9 @@ use crate::base::{Addr, Severity, Span, Timestamp};
 use crate::bounded::DistinctCounter;
 use crate::event::FlowInfo;
 
+/// After this long responders are named that are too few for a word of their own.
+pub(super) const PAUSE: Span = Span::mins(1);
+
 /// One originator.
 #[derive(Debug, Default)]
 pub(super) struct Source {
@@ -17,7 +20,11 @@ pub(super) struct Source {
     pub failed: Vec<(Addr, Timestamp)>,
     pub flow: FlowInfo,
     pub said: Option<(Severity, u64)>,
+    /// When that was said.
+    pub said_at: Timestamp,
     pub dirty: bool,
+    /// More responders are known than were said.
+    pub late: bool,
 }
 
 impl Source {
@@ -41,8 +48,9 @@ impl Source {
             self.targets.push(Target::new(session));
         }
     }
-    /// Is there more to say than last time? Beyond 16 responders only doublings are.
-    pub fn is_news(&self, v: &Verdict) -> bool {
-        self.said.is_none_or(|(severity, count)| v.severity > severity || v.count > count && (v.count <= 16 || v.count >= 2 * count))
+    /// Is there more to say than last time? Beyond 16 responders doublings are, and whatever has come together in a minute: each must be named.
+    pub fn is_news(&self, v: &Verdict, now: Timestamp) -> bool {
+        let due = |count: u64| v.count <= 16 || v.count >= 2 * count || now.since(self.said_at) >= PAUSE;
+        self.said.is_none_or(|(severity, count)| v.severity > severity || v.count > count && due(count))
     }
 }
