@@ -1,7 +1,7 @@
 //! `dark-contact`: someone knocks on the administration ports of addresses that nobody holds (ATT&CK T1018, T1046). Users never do that; worms and
 //! intruders who look around do. Addresses are learned to be unused from ARP silence and from the silence around them.
 
-use super::fanout::is_administrator;
+use super::hosts::is_administrator;
 use super::sessions::admin_service;
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};

@@ -8,6 +8,7 @@ mod dark_contact;
 mod egress_attempt;
 mod fanout;
 mod finding;
+mod hosts;
 mod new_admin_edge;
 mod outbound;
 mod policy_violation;

@@ -1,7 +1,7 @@
 //! `new-admin-edge`: a remote-administration session between two hosts that never had one (ATT&CK T1021). Novelty is a prior, never an alarm by
 //! itself: a finding needs a session that is worked in, and behaviour that does not fit the two hosts.
 
-use super::fanout::{is_administrator, is_server, is_task, is_terminal};
+use super::hosts::{is_administrator, is_server, is_task, is_terminal};
 use super::sessions::{Change, Content, Session, Sessions, admin_service};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};

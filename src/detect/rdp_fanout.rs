@@ -1,7 +1,8 @@
 //! `rdp-fanout`: one host opens interactive sessions (RDP, WinRM, SSH, VNC, Telnet) to several hosts in a short time: an intruder at work, or an
 //! administrator (ATT&CK T1021.001, .004, .005, .006). Judged by sessions that speak; those that are worked in count double.
 
-use super::fanout::{Fan, Measure, Target, is_maintained, is_terminal};
+use super::fanout::{Fan, Measure, Target};
+use super::hosts::{is_maintained, is_terminal};
 use super::sessions::{Change, Sessions, admin_service};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene};

@@ -151,6 +151,8 @@ impl Sessions {
                 let s = self.open(&c.flow, event.ts);
                 Some((s.clone(), Change::Answered))
             }
+            // What is done in a session tells others; here it would only be one more sign of life.
+            EventKind::Message { message: Message::Rpc(_) | Message::SmbWork(_) | Message::Kerberos(_), .. } => None,
             EventKind::Message { flow, from_orig, message } if (self.wanted)(admin_service(flow)) => {
                 let s = self.open(flow, event.ts);
                 let change = read(s, *from_orig, message);

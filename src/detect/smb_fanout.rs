@@ -1,7 +1,8 @@
 //! `smb-fanout`: one host opens SMB sessions to many hosts that are not its file servers: how ransomware and worms walk through a hospital
 //! (ATT&CK T1021.002, T1570). Judged by sessions that speak SMB, so a half-open scan does not count, and a capture without SYNs does.
 
-use super::fanout::{Fan, Measure, Target, is_server, is_task, is_terminal};
+use super::fanout::{Fan, Measure, Target};
+use super::hosts::{is_server, is_task, is_terminal};
 use super::sessions::{Change, Sessions};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene};

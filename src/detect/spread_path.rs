@@ -2,7 +2,7 @@
 //! (after Hopper, Ho et al., USENIX Security 2021, on wire sessions instead of logon logs; ATT&CK T1021, T1570). The originator of the finding is
 //! the first hop's: where it began.
 
-use super::fanout::{is_administrator, is_server, is_task, is_terminal};
+use super::hosts::{is_administrator, is_server, is_task, is_terminal};
 use super::sessions::{Content, Session, Sessions, admin_service};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};

@@ -22,7 +22,7 @@ impl Interest {
     pub const ICMP: Interest = Interest(1 << 4);
     /// Flows that ended, live or grew.
     pub const FLOW: Interest = Interest(1 << 5);
-    /// Anything about a flow of remote administration: its contact, its messages, its end.
+    /// A flow of remote administration: its contact, its messages but calls, files and tickets, its end.
     pub const ADMIN: Interest = Interest(1 << 6);
     /// DHCP and DHCPv6.
     pub const DHCP: Interest = Interest(1 << 7);
@@ -34,6 +34,12 @@ impl Interest {
     pub const OTHER: Interest = Interest(1 << 10);
     /// Coverage of a tick.
     pub const COVERAGE: Interest = Interest(1 << 11);
+    /// DCE/RPC: binds, calls, the names in their authentication.
+    pub const RPC: Interest = Interest(1 << 12);
+    /// Work on SMB shares: lives of file handles.
+    pub const FILES: Interest = Interest(1 << 13);
+    /// Kerberos, on its own ports and inside others.
+    pub const KERBEROS: Interest = Interest(1 << 14);
     /// All of them.
     pub const ALL: Interest = Interest(u16::MAX);
 
@@ -51,7 +57,10 @@ impl Interest {
             EventKind::Contact(c) => Interest::CONTACT | admin(&c.flow),
             EventKind::Contacts(_) => Interest::CONTACTS,
             EventKind::IcmpError { .. } => Interest::ICMP,
-            EventKind::Message { flow, message, .. } => Interest::message(message) | admin(flow),
+            EventKind::Message { flow, message, .. } => match Interest::message(message) {
+                kind @ (Interest::RPC | Interest::FILES | Interest::KERBEROS) => kind,
+                kind => kind | admin(flow),
+            },
             EventKind::Flow(r) | EventKind::FlowAlive(r) | EventKind::FlowGrown(r) => Interest::FLOW | admin(&r.info),
             EventKind::Coverage(_) => Interest::COVERAGE,
         }
@@ -61,6 +70,9 @@ impl Interest {
             Message::Dhcp(_) | Message::Dhcpv6(_) => Interest::DHCP,
             Message::Dns(_) | Message::Nbns(_) => Interest::NAME,
             Message::Tls(_) | Message::Http(_) => Interest::HELLO,
+            Message::Rpc(_) => Interest::RPC,
+            Message::SmbWork(_) => Interest::FILES,
+            Message::Kerberos(_) => Interest::KERBEROS,
             _ => Interest::OTHER,
         }
     }

@@ -12,10 +12,9 @@ pub(super) use target::Target;
 use super::sessions::{Session, admin_service};
 use super::signature::{Signature, SignatureError};
 use super::{Finding, Scene};
-use crate::base::{Addr, Service, Span, Timestamp};
+use crate::base::{Addr, Span, Timestamp};
 use crate::bounded::BoundedMap;
 use crate::event::Contact;
-use crate::site::{Role, ZoneKind};
 use source::{PAUSE, Source};
 use story::Story;
 
@@ -151,49 +150,4 @@ impl Fan {
             }
         }
     }
-}
-
-/// A host that people work at, or a modality: nobody's server. By ledger or learned role, else by a clinical or office zone without a role.
-pub(super) fn is_terminal(scene: &Scene<'_>, a: Addr) -> bool {
-    match scene.assets.role(a) {
-        Role::Terminal | Role::Modality | Role::Phone => true,
-        Role::Unknown => matches!(scene.site.kind(a), Some(ZoneKind::Clinical | ZoneKind::Office)),
-        _ => false,
-    }
-}
-
-/// A host that others are expected to visit: by ledger or learned role, or because several hosts use it, or it offers directory services.
-pub(super) fn is_server(scene: &Scene<'_>, a: Addr, service: Service) -> bool {
-    let role = scene.assets.role(a);
-    matches!(role, Role::Server | Role::Infrastructure | Role::Management | Role::Backup | Role::Pacs)
-        || scene.assets.services.users_of(a, service) >= 3
-        || [88, 389, 53].iter().any(|p| scene.assets.services.offers(a, crate::base::proto::TCP, *p))
-}
-
-/// Expected to administer others.
-pub(super) fn is_administrator(role: Role) -> bool {
-    matches!(role, Role::Infrastructure | Role::Management | Role::Backup)
-}
-
-/// Two hosts of which it is the one's task to have files on the other: an image archive that fetches from a modality, a copier that leaves scans.
-/// By the ledger's word alone: who answers once on a printer's port would be learned as a printer. It excuses files, not administration.
-pub(super) fn is_task(scene: &Scene<'_>, orig: Addr, resp: Addr) -> bool {
-    let mac = scene.assets.device_of(orig).and_then(|d| d.mac);
-    match scene.site.role(mac, orig) {
-        Some(Role::Printer) => true,
-        Some(Role::Pacs) => scene.assets.role(resp) == Role::Modality,
-        _ => false,
-    }
-}
-
-/// There is a ledger, and this host is not in it: nothing that is somebody's task excuses it.
-pub(super) fn is_unlisted(scene: &Scene<'_>, a: Addr) -> bool {
-    let mac = scene.assets.device_of(a).and_then(|d| d.mac);
-    !scene.site.ledger.is_empty() && scene.site.role(mac, a).is_none()
-}
-
-/// A supplier on a host that it is declared to maintain, at a time for which nothing else is announced.
-pub(super) fn is_maintained(scene: &Scene<'_>, orig: Addr, resp: Addr) -> bool {
-    let vendor = scene.site.vendors.iter().find(|v| v.comes_from(orig) && v.maintains(resp));
-    vendor.is_some_and(|v| v.is_announced(scene.now, &scene.site.calendar))
 }

@@ -1,9 +1,10 @@
 //! Is a fan-out a spread? Weight and confirming behaviour together; then what speaks for ordinary use.
 
 use super::super::Scene;
+use super::super::hosts::{is_administrator, is_maintained, is_terminal, is_unlisted};
 use super::story::Story;
 use super::target::Target;
-use super::{MAX_TARGETS, Measure, UNUSUAL, is_administrator, is_maintained, is_terminal, is_unlisted};
+use super::{MAX_TARGETS, Measure, UNUSUAL};
 use crate::base::{Service, Severity, Timestamp};
 use crate::site::{Role, ZoneKind};
 

@@ -7,7 +7,7 @@ mod ports;
 mod tests;
 mod walk;
 
-use super::fanout::is_administrator;
+use super::hosts::is_administrator;
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp, proto};
