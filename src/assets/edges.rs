@@ -6,6 +6,8 @@ use crate::event::{Event, EventKind, FlowInfo};
 
 /// Most edges; the longest unused leaves.
 const EDGES: usize = 65_536;
+/// Who came in last is remembered, so many per host.
+const CAME: usize = 16;
 
 /// One edge.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,11 +25,13 @@ pub struct Edge {
 pub struct Edges {
     table: BoundedMap<(Addr, Addr, Service), Edge>,
     out: BoundedMap<(Addr, Service), u32>,
+    /// The newest edges into a host, newest last.
+    into: BoundedMap<Addr, Vec<(Addr, Service)>>,
 }
 
 impl Default for Edges {
     fn default() -> Self {
-        Edges { table: BoundedMap::new(EDGES), out: BoundedMap::new(EDGES) }
+        Edges { table: BoundedMap::new(EDGES), out: BoundedMap::new(EDGES), into: BoundedMap::new(EDGES / 4) }
     }
 }
 
@@ -52,6 +56,15 @@ impl Edges {
             return;
         }
         let key = (f.tuple.orig, f.tuple.resp, f.service);
+        let came = self.into.entry(f.tuple.resp, Vec::new);
+        let who = (f.tuple.orig, f.service);
+        if came.last() != Some(&who) {
+            came.retain(|c| *c != who);
+            if came.len() >= CAME {
+                came.remove(0);
+            }
+            came.push(who);
+        }
         if let Some(e) = self.table.touch(&key) {
             e.last_ts = e.last_ts.max(ts);
             e.flows += 1;
@@ -71,7 +84,20 @@ impl Edges {
     pub fn fan_out(&self, orig: Addr, service: Service) -> u32 {
         self.out.get(&(orig, service)).copied().unwrap_or(0)
     }
-    pub(super) fn held(&self) -> [(&'static str, usize, u64); 2] {
-        [("admin_edges", self.table.len(), self.table.evicted()), ("admin_fan_out", self.out.len(), self.out.evicted())]
+    /// The newest edges into a host, newest first; at most sixteen.
+    pub fn came_to(&self, resp: Addr) -> impl Iterator<Item = (Addr, Service, &Edge)> {
+        let came = self.into.get(&resp).into_iter().flatten().rev();
+        came.filter_map(move |(orig, service)| Some((*orig, *service, self.get(*orig, resp, *service)?)))
+    }
+    /// All of them, with originator, responder and service.
+    pub fn iter(&self) -> impl Iterator<Item = (Addr, Addr, Service, Edge)> {
+        self.table.iter().map(|((orig, resp, service), e)| (*orig, *resp, *service, *e))
+    }
+    pub(super) fn held(&self) -> [(&'static str, usize, u64); 3] {
+        [
+            ("admin_edges", self.table.len(), self.table.evicted()),
+            ("admin_fan_out", self.out.len(), self.out.evicted()),
+            ("admin_came", self.into.len(), self.into.evicted()),
+        ]
     }
 }

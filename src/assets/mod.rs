@@ -12,12 +12,14 @@ mod roles;
 mod services;
 #[cfg(test)]
 mod tests;
+mod uses;
 
 pub use bindings::{Binding, Hold, How};
 pub use device::{Device, DeviceId, Status};
 pub use edges::{Edge, Edges};
 pub use names::Names;
 pub use services::Services;
+pub use uses::{Joint, Use, Uses};
 
 use crate::base::{Addr, Mac, Timestamp};
 use crate::event::Event;
@@ -41,6 +43,8 @@ pub struct Assets {
     pub services: Services,
     /// Remote-administration edges seen, with first and last time.
     pub edges: Edges,
+    /// Who uses which service of whom.
+    pub uses: Uses,
 }
 
 impl Assets {
@@ -53,6 +57,7 @@ impl Assets {
             names: Names::default(),
             services: Services::default(),
             edges: Edges::default(),
+            uses: Uses::default(),
         }
     }
     /// With other tables of countries and networks than the one in the program.
@@ -79,6 +84,7 @@ impl Assets {
             d.role = role;
         }
         self.edges.update(event);
+        self.uses.update(&self.site, event);
         news
     }
     /// Who holds an address, and who disputes it.
@@ -105,6 +111,13 @@ impl Assets {
     pub fn role(&self, a: Addr) -> Role {
         self.site.role(self.device_of(a).and_then(|d| d.mac), a).unwrap_or_else(|| self.device_of(a).map_or(Role::Unknown, |d| d.role))
     }
+    /// What people call a host: by the ledger, else its newest own name, else a name that others asked for.
+    pub fn name_of(&self, a: Addr) -> Option<&str> {
+        let device = self.device_of(a);
+        let listed = device.and_then(|d| d.mac).and_then(|m| self.site.ledger.by_mac(m)).or_else(|| self.site.ledger.by_addr(a));
+        let own = || device.and_then(|d| d.names.last()).map(String::as_str);
+        listed.map(|e| e.name.as_str()).filter(|n| !n.is_empty()).or_else(own).or_else(|| self.names.of(a))
+    }
     /// All devices, in order of first sight.
     pub fn devices(&self) -> impl Iterator<Item = &Device> {
         let mut all: Vec<&Device> = self.devices.iter().collect();
@@ -117,6 +130,7 @@ impl Assets {
         all.push(self.names.held());
         all.extend(self.services.held());
         all.extend(self.edges.held());
+        all.push(self.uses.held());
         all
     }
     /// When learning began.

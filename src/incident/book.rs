@@ -101,7 +101,7 @@ impl Book {
                 (self.next, true)
             }
         };
-        self.link(seq, site);
+        self.link(seq, site, assets);
         (self.position(seq).unwrap_or(0), new)
     }
     /// All findings in order of first emission.
@@ -138,7 +138,7 @@ impl Book {
         }
     }
     /// Finds the incident of a finding, opens one, or makes one of several.
-    fn link(&mut self, seq: u64, site: &Site) {
+    fn link(&mut self, seq: u64, site: &Site, assets: &Assets) {
         let Some(k) = self.kept(seq) else { return };
         let weighty = k.finding.severity >= Severity::Medium;
         let (own, entered) = names(k, site);
@@ -178,7 +178,7 @@ impl Book {
         if let Some(k) = self.position(seq).and_then(|i| self.kept.get_mut(i)) {
             k.incident = id;
         }
-        self.tell(at, site);
+        self.tell(at, site, assets);
     }
     fn open(&mut self, ts: Timestamp) -> Option<usize> {
         if self.incidents.len() >= MAX_INCIDENTS {
@@ -217,11 +217,11 @@ impl Book {
             (l.first, l.last) = (l.first.min(old.first), l.last.max(old.last));
         }
     }
-    fn tell(&mut self, at: usize, site: &Site) {
+    fn tell(&mut self, at: usize, site: &Site, assets: &Assets) {
         let Some(l) = self.links.get(at) else { return };
         let members: Vec<&Kept> = l.members.iter().filter_map(|s| self.seqs.binary_search(s).ok().and_then(|i| self.kept.get(i))).collect();
         if let Some(i) = self.incidents.get_mut(at) {
-            i.tell(&members, site);
+            i.tell(&members, site, assets);
         }
     }
 }

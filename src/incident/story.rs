@@ -1,46 +1,17 @@
 //! One growing story: what an incident is, and how it is told from its findings.
 
 use super::Kept;
+use super::origin::{Clue, Question, patient_zero};
+use super::path::{Hop, MAX_PATH, path};
 use super::stage::{Stage, enters, stage_of};
-use crate::base::{Addr, Outcome, Service, Severity, Timestamp};
-use crate::site::{Site, ZoneKind};
+use crate::assets::Assets;
+use crate::base::{Outcome, Severity, Timestamp};
+use crate::site::Site;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most steps and hosts told of one incident.
-const MAX_PATH: usize = 256;
-
-/// One step of a path.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Hop {
-    /// When the step was made.
-    pub ts: Timestamp,
-    /// From whom.
-    pub from: Addr,
-    /// To whom.
-    pub to: Addr,
-    /// By what.
-    pub via: Service,
-    /// As whom, if known.
-    pub user: Option<String>,
-    /// How it ended.
-    pub outcome: Outcome,
-}
-
-impl Hop {
-    /// From a detector's evidence (`detect::hop`).
-    fn read(v: &Value) -> Option<Hop> {
-        let text = |k: &str| v.get(k).and_then(Value::as_str);
-        Some(Hop {
-            ts: Timestamp(v.get("ts_ns")?.as_u64()?),
-            from: text("from")?.parse().ok()?,
-            to: text("to")?.parse().ok()?,
-            via: text("via")?.parse().ok()?,
-            user: text("user").map(str::to_owned),
-            outcome: text("outcome")?.parse().unwrap_or_default(),
-        })
-    }
-}
+/// Most accounts told of one incident.
+const MAX_ACCOUNTS: usize = 32;
 
 /// One growing story.
 #[derive(Clone, PartialEq, Debug)]
@@ -61,6 +32,12 @@ pub struct Incident {
     pub patient_zero: String,
     /// `supplier unlisted-device local beacon internet unknown`.
     pub origin: &'static str,
+    /// What speaks for it.
+    pub clues: Vec<Clue>,
+    /// The stages that it came through, each with its first evidence.
+    pub stages: BTreeMap<Stage, Timestamp>,
+    /// Accounts that were used, in the order of their first use.
+    pub accounts: Vec<(String, Timestamp)>,
     /// Every host of the story.
     pub hosts: Vec<String>,
     /// The path, in time order.
@@ -83,6 +60,9 @@ impl Incident {
             stage: Stage::Entry,
             patient_zero: String::new(),
             origin: "unknown",
+            clues: Vec::new(),
+            stages: BTreeMap::new(),
+            accounts: Vec::new(),
             hosts: Vec::new(),
             path: Vec::new(),
             findings: Vec::new(),
@@ -90,18 +70,20 @@ impl Incident {
         }
     }
     /// Tells the story anew from its findings; the revision rises if anything changed.
-    pub(super) fn tell(&mut self, members: &[&Kept], site: &Site) {
+    pub(super) fn tell(&mut self, members: &[&Kept], site: &Site, assets: &Assets) {
         let old = self.clone();
         let weighty: Vec<&&Kept> = members.iter().filter(|k| k.finding.severity >= Severity::Medium).collect();
         self.findings = members.iter().map(|k| k.id.clone()).collect();
         self.opened = weighty.iter().map(|k| k.finding.first_ts).min().unwrap_or(self.opened);
         self.last_ts = members.iter().map(|k| k.finding.last_ts).max().unwrap_or(self.last_ts);
-        let stages: BTreeSet<Stage> = weighty.iter().map(|k| stage_of(k.finding.detector)).collect();
-        self.stage = stages.last().copied().unwrap_or(Stage::Entry);
-        self.severity = combined(weighty.iter().map(|k| k.finding.severity).max().unwrap_or_default(), &stages);
+        self.stages = stages(&weighty);
+        self.stage = self.stages.keys().next_back().copied().unwrap_or(Stage::Entry);
+        self.severity = combined(weighty.iter().map(|k| k.finding.severity).max().unwrap_or_default(), &self.stages);
         self.path = path(&weighty);
         self.patient_zero = patient_zero(&weighty, &self.path);
-        self.origin = origin(&self.patient_zero, members, &self.path, self.stage, site);
+        let (zero, path) = (self.patient_zero.as_str(), self.path.as_slice());
+        (self.origin, self.clues) = Question { zero, members, path, stage: self.stage, opened: self.opened, site, assets }.answer();
+        self.accounts = accounts(&weighty, &self.path);
         self.hosts = hosts(&self.patient_zero, &weighty, &self.path);
         self.files_lost = members.iter().filter_map(|k| k.finding.evidence.get("files_lost")?.as_u64()).sum();
         if old != *self {
@@ -111,8 +93,8 @@ impl Incident {
 }
 
 /// The worst of its findings; two stages of one attack are high, spread with a search and a way out is critical.
-fn combined(worst: Severity, stages: &BTreeSet<Stage>) -> Severity {
-    let has = |s| stages.contains(&s);
+fn combined(worst: Severity, stages: &BTreeMap<Stage, Timestamp>) -> Severity {
+    let has = |s| stages.contains_key(&s);
     let before = has(Stage::Recon) || has(Stage::Privilege);
     let after = has(Stage::Staging) || has(Stage::Impact);
     if has(Stage::Spread) && (before && after || has(Stage::Impact)) {
@@ -124,63 +106,30 @@ fn combined(worst: Severity, stages: &BTreeSet<Stage>) -> Severity {
     }
 }
 
-/// All steps that findings prove, each edge once at its earliest, in time order.
-fn path(members: &[&&Kept]) -> Vec<Hop> {
-    let mut edges: BTreeMap<(Addr, Addr, Service), Hop> = BTreeMap::new();
+/// The stages that findings stand for, with their first evidence.
+fn stages(members: &[&&Kept]) -> BTreeMap<Stage, Timestamp> {
+    let mut all = BTreeMap::new();
     for k in members {
-        let steps = ["path", "hops"].iter().filter_map(|key| k.finding.evidence.get(*key)?.as_array());
-        for hop in steps.flatten().filter_map(Hop::read) {
-            let key = (hop.from, hop.to, hop.via);
-            if let Some(old) = edges.get_mut(&key) {
-                old.ts = old.ts.min(hop.ts);
-                old.outcome = old.outcome.max(hop.outcome);
-                old.user = old.user.take().or(hop.user);
-            } else if edges.len() < MAX_PATH {
-                edges.insert(key, hop);
-            }
-        }
+        let first = all.entry(stage_of(k.finding.detector)).or_insert(k.finding.first_ts);
+        *first = k.finding.first_ts.min(*first);
     }
-    let mut all: Vec<Hop> = edges.into_values().collect();
-    all.sort_by_key(|h| (h.ts, h.from, h.to, h.via));
     all
 }
 
-/// From the earliest finding's originator back along the path to where it began.
-fn patient_zero(members: &[&&Kept], path: &[Hop]) -> String {
-    let Some(first) = members.iter().min_by_key(|k| (k.finding.first_ts, &k.id)) else { return String::new() };
-    let (mut at, mut ts) = (first.finding.orig, first.finding.first_ts);
-    if let Some(hop) = path.first().filter(|h| h.ts < ts) {
-        (at, ts) = (crate::detect::Subject::addr(hop.from), hop.ts);
+/// Accounts of the steps, and those that findings name without a step (a guessed password), by first use.
+fn accounts(members: &[&&Kept], path: &[Hop]) -> Vec<(String, Timestamp)> {
+    let mut first: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    let steps = path.iter().filter_map(|h| Some((h.user.as_deref()?, h.ts)));
+    let named =
+        members.iter().filter(|k| k.finding.outcome == Outcome::Succeeded).filter_map(|k| Some((k.finding.user.as_deref()?, k.finding.first_ts)));
+    for (user, ts) in steps.chain(named) {
+        let at = first.entry(user).or_insert(ts);
+        *at = ts.min(*at);
     }
-    let mut seen = BTreeSet::new();
-    while let Some(a) = at.addr
-        && seen.insert(a)
-        && let Some(h) = path.iter().find(|h| h.to == a && h.ts <= ts && !seen.contains(&h.from))
-    {
-        (at, ts) = (crate::detect::Subject::addr(h.from), h.ts);
-    }
-    at.word()
-}
-
-/// How it came in, as far as the wire shows.
-fn origin(zero: &str, members: &[&Kept], path: &[Hop], stage: Stage, site: &Site) -> &'static str {
-    let about =
-        |k: &&&Kept, detector: &str| k.finding.detector == detector && (k.finding.orig.word() == zero || k.orig_all.iter().any(|n| n == zero));
-    let addr = zero.parse::<Addr>().ok();
-    if addr.is_some_and(|a| site.kind(a) == Some(ZoneKind::Vendor)) {
-        return "supplier";
-    }
-    if members.iter().any(|k| about(&k, "unknown-device")) {
-        return "unlisted-device";
-    }
-    if addr.is_some_and(|a| site.is_internet(a)) {
-        return "internet";
-    }
-    if members.iter().any(|k| about(&k, "beacon")) {
-        return "beacon";
-    }
-    let entered = addr.is_some_and(|a| path.iter().any(|h| h.to == a));
-    if addr.is_some_and(|a| site.is_inside(a)) && !entered && stage >= Stage::Recon { "local" } else { "unknown" }
+    let mut all: Vec<(String, Timestamp)> = first.into_iter().map(|(user, ts)| (user.to_owned(), ts)).collect();
+    all.sort_by(|a, b| a.1.cmp(&b.1).then_with(|| a.0.cmp(&b.0)));
+    all.truncate(MAX_ACCOUNTS);
+    all
 }
 
 /// Patient zero, then the others in the order in which they came in.

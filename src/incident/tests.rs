@@ -2,9 +2,9 @@
 use super::*;
 use crate::assets::Assets;
 use crate::base::{Lang, Outcome, Service, Severity, Span};
-use crate::detect::testing::{a, at, hospital, mac_of};
+use crate::detect::testing::{a, arp, at, contact, ended, flow, hospital, mac_of, record, session};
 use crate::detect::{Finding, Subject};
-use crate::event::Coverage;
+use crate::event::{Coverage, Event, Shape};
 use crate::site::Site;
 use std::sync::Arc;
 
@@ -18,6 +18,15 @@ impl Desk {
     fn new() -> Desk {
         let site = Arc::new(hospital());
         Desk { assets: Assets::new(site.clone()), site, book: Book::default() }
+    }
+    fn see(&mut self, mut events: Vec<Event>) {
+        events.sort_by_key(|e| e.ts);
+        for e in &events {
+            self.assets.update(e);
+        }
+    }
+    fn outlook(&self, n: usize) -> Outlook {
+        Outlook::of(&self.book.incidents()[n], &self.site, &self.assets, &Around::of(&self.assets))
     }
     fn admit(&mut self, f: Finding) -> (usize, bool) {
         self.book.admit(f, &self.site, &self.assets, &Coverage::default())
@@ -109,8 +118,8 @@ fn words_in_both_languages_name_the_first_host() {
     let i = &d.book.incidents()[0];
     for lang in [Lang::En, Lang::Ja] {
         assert!(i.summary(lang).contains("10.10.40.10") && i.summary(lang).contains("10.10.10.13"));
-        assert!(i.next(lang)[0].contains("10.10.40.10") && i.next(lang).len() >= 4);
-        assert!(i.next(lang).iter().any(|s| s.contains("HOSP\\admin")));
+        assert!(i.next(&Outlook::default(), lang)[0].contains("10.10.40.10") && i.next(&Outlook::default(), lang).len() >= 4);
+        assert!(i.next(&Outlook::default(), lang).iter().any(|s| s.contains("HOSP\\admin")));
     }
     assert!(i.summary(Lang::Ja).contains("業者の回線"));
 }
@@ -123,4 +132,85 @@ fn many_stories_stay_bounded_and_linking_is_quick() {
         d.admit(finding("scan", f64::from(n), &orig, &[], if n % 2 == 0 { Severity::Info } else { Severity::Medium }));
     }
     assert_eq!((d.book.findings().len(), d.book.incidents().len(), d.book.evicted()), (3_000, 1_500, (0, 0)));
+}
+
+/// A flow that was used: an answered opening, data both ways, its end.
+fn used(ts: f64, from: &str, to: &str, port: u16) -> Vec<Event> {
+    let f = flow(at(ts), from, to, port);
+    vec![contact(at(ts), f, Outcome::Answered, Shape::Syn), ended(record(f, at(ts + 2.0), [900, 4_000]))]
+}
+
+#[test]
+fn a_card_tells_who_works_with_a_host_and_what_is_next() {
+    let mut d = Desk::new();
+    let mut ev: Vec<Event> = (11..17).flat_map(|n| used(f64::from(n), &format!("10.10.10.{n}"), "10.10.20.10", 1433)).collect();
+    ev.extend(used(30.0, "10.10.30.11", "10.10.20.10", 443));
+    // A search for open ports makes nobody a user.
+    ev.push(contact(at(31.0), flow(at(31.0), "10.10.30.12", "10.10.20.10", 443), Outcome::Answered, Shape::Syn));
+    ev.extend(session(at(40.0), "10.10.20.10", "10.10.20.20", 3389, 30));
+    ev.extend(used(41.0, "10.10.10.13", "10.10.20.10", 445));
+    d.see(ev);
+    d.admit(path(50.0, &["10.10.40.10", "10.10.20.10", "10.10.10.13"]));
+    let o = d.outlook(0);
+    let card = o.card("10.10.20.10").unwrap();
+    assert_eq!(card.users, (6, 5), "the terminal of the story is nobody to be asked");
+    let served: Vec<_> = card.serves.iter().map(|s| (s.service, s.port, s.users, s.clinical)).collect();
+    assert_eq!(served, [(Service::Sql, 1433, 5, 5), (Service::Tls, 443, 1, 0)]);
+    assert_eq!(o.next.iter().map(|n| n.host).collect::<Vec<_>>(), [a("10.10.20.20")]);
+    assert_eq!(o.next[0].why, [Why::Reached { via: Service::Rdp, from: vec![a("10.10.20.10")], ts: at(40.0) }]);
+    for lang in [Lang::En, Lang::Ja] {
+        assert!(card.words(lang).contains("1433") && card.words(lang).contains('6'), "{}", card.words(lang));
+        assert!(o.next[0].why[0].words(lang).contains("10.10.20.10"));
+        assert!(d.book.incidents()[0].next(&o, lang).iter().any(|s| s.contains("10.10.20.20")), "what may be next is a step");
+    }
+    assert!(o.card("10.10.10.13").unwrap().words(Lang::En).contains("nobody"));
+}
+
+#[test]
+fn the_origin_is_what_came_in_before_it_began() {
+    // It begins at this time.
+    const T: f64 = 200_000.0;
+    let origin = |before: Vec<Event>| {
+        let mut d = Desk::new();
+        // Watched for two hours: the first frame that was seen.
+        let mut ev = vec![arp(at(T - 7_200.0), 1, "10.10.10.11", "10.10.10.1")];
+        ev.extend(before);
+        d.see(ev);
+        d.admit(finding("scan", T, "10.10.20.20", &["10.10.10.1"], Severity::Medium));
+        let i = &d.book.incidents()[0];
+        (i.origin, i.clues.clone())
+    };
+    let came = |from: &str, hours: f64| session(at(T - 3_600.0 * hours), from, "10.10.20.20", 3389, 60);
+    let (word, clues) = origin(vec![]);
+    assert_eq!(word, "local");
+    assert!(matches!(clues[..], [Clue::Nobody(watched)] if watched >= Span::hours(1)), "{clues:?}");
+    let (word, clues) = origin(came("10.10.40.10", 1.0));
+    assert_eq!(word, "supplier");
+    assert!(matches!(clues[..], [Clue::Came { from, via: Service::Rdp, expected: false, .. }] if from == a("10.10.40.10")), "{clues:?}");
+    assert_eq!(origin(came("203.0.113.9", 1.0)).0, "internet");
+    assert_eq!(origin(came("10.10.30.11", 1.0)).0, "unknown", "a colleague came in: nobody can tell");
+    let (word, clues) = origin(came("10.10.20.5", 1.0));
+    assert_eq!(word, "local", "to administer others is that host's task");
+    assert!(matches!(clues[..], [Clue::Nobody(_), Clue::Came { expected: true, .. }]), "{clues:?}");
+    for lang in [Lang::En, Lang::Ja] {
+        assert!(clues.iter().all(|c| !c.words(lang).is_empty()) && clues[1].words(lang).contains("10.10.20.5"));
+    }
+    assert_eq!(origin(came("10.10.40.10", 30.0)).0, "local", "a day is over");
+}
+
+#[test]
+fn stages_and_accounts_stand_with_their_first_evidence() {
+    let mut d = Desk::new();
+    let mut guess = finding("password-guessing", 0.0, "10.10.40.10", &["10.10.20.20"], Severity::High);
+    guess.user = Some("HOSP\\vendor".into());
+    d.admit(guess);
+    d.admit(finding("scan", 3.0, "10.10.20.20", &[], Severity::Medium));
+    d.admit(path(5.0, &["10.10.20.20", "10.10.20.10", "10.10.10.13"]));
+    let i = &d.book.incidents()[0];
+    assert_eq!(
+        i.stages.iter().map(|(s, ts)| (*s, *ts)).collect::<Vec<_>>(),
+        [(Stage::Recon, at(3.0)), (Stage::Privilege, at(0.0)), (Stage::Spread, at(5.0))]
+    );
+    assert_eq!(i.accounts, [("HOSP\\vendor".to_owned(), at(0.0)), ("HOSP\\admin".to_owned(), at(5.0))]);
+    assert_eq!(i.path.iter().map(|h| h.after).collect::<Vec<_>>(), [None, Some(0)]);
 }

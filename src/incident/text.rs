@@ -1,6 +1,6 @@
 //! What an incident says to the person on duty, in both languages: one sentence, and first steps that can be done at three in the morning.
 
-use super::{Incident, Stage};
+use super::{Incident, Outlook, Stage};
 use crate::base::{Lang, Severity};
 
 /// Most hosts named in one step.
@@ -40,7 +40,7 @@ impl Incident {
     }
 
     /// First steps, most urgent first.
-    pub fn next(&self, lang: Lang) -> Vec<String> {
+    pub fn next(&self, outlook: &Outlook, lang: Lang) -> Vec<String> {
         let zero = &self.patient_zero;
         let others = self.others();
         let mut out = Vec::new();
@@ -69,12 +69,26 @@ impl Incident {
                 format!("{zero} の LAN ケーブルを抜いてください。電源は切らないでください（メモリが証拠になります）。"),
             ),
         }
+        if let Some(card) = outlook.card(zero).filter(|c| c.users.0 > 0) {
+            say(
+                format!("Before you cut it off, tell those who work with it. {}", card.words(Lang::En)),
+                format!("切り離す前に、利用している部署に知らせてください。{}", card.words(Lang::Ja)),
+            );
+        }
         if !others.is_empty() {
             say(
                 format!(
                     "Then look at {others}: same order as in the path, unplug each that shows strange windows, renamed files or unknown sessions."
                 ),
                 format!("次に {others} を経路の順に確認し、不審な画面・ファイル名の変化・見覚えのないセッションがあれば同様に切り離してください。"),
+            );
+        }
+        if self.stage >= Stage::Spread && !outlook.next.is_empty() {
+            let named: Vec<String> = outlook.next.iter().take(NAMED).map(super::Next::title).collect();
+            let named = named.join(", ");
+            say(
+                format!("Guard what may be next: {named}. Hosts of this story have reached them before."),
+                format!("次に狙われ得る機器を守ってください: {named}。関係する機器からすでに到達できています。"),
             );
         }
         let users: Vec<&str> = self.users();
@@ -114,13 +128,7 @@ impl Incident {
         if more == 0 { named.join(", ") } else { format!("{} (+{more})", named.join(", ")) }
     }
     fn users(&self) -> Vec<&str> {
-        let mut users: Vec<&str> = Vec::new();
-        for u in self.path.iter().filter_map(|h| h.user.as_deref()) {
-            if !users.contains(&u) && users.len() < NAMED {
-                users.push(u);
-            }
-        }
-        users
+        self.accounts.iter().take(NAMED).map(|a| a.0.as_str()).collect()
     }
 }
 

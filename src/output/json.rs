@@ -6,6 +6,7 @@ use super::line::quote_into;
 use super::record::{BlockedRecord, DeviceRecord, FindingRecord, IncidentRecord, SCHEMA, SummaryRecord, TableRecord, WeirdRecord};
 use super::{Run, SinkError, Words};
 use crate::base::Severity;
+use crate::incident::Around;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io;
@@ -34,11 +35,12 @@ impl Report {
     /// The report of a run. `blocked` are detector ids with the reason in English and Japanese.
     pub fn new(run: &Run<'_>, words: &dyn Words, blocked: &[(&'static str, &'static str, &'static str)]) -> Report {
         let (lang, findings) = (run.lang, run.book.findings());
+        let around = if run.book.incidents().is_empty() { Around::default() } else { Around::of(run.assets) };
         Report {
             summary: SummaryRecord::new(run),
             devices: run.assets.devices().map(DeviceRecord::from).collect(),
             findings: findings.iter().map(|k| FindingRecord::new(k, words, lang)).collect(),
-            incidents: run.book.incidents().iter().map(|i| IncidentRecord::new(i, findings, words, lang)).collect(),
+            incidents: run.book.incidents().iter().map(|i| IncidentRecord::new(i, run, &around, words, lang)).collect(),
             weird: run.weirds.iter().map(WeirdRecord::from).collect(),
             tables: run
                 .assets
@@ -190,7 +192,11 @@ mod tests {
         let device = serde_json::to_string(&report.devices.first().cloned().unwrap_or_default()).unwrap();
         assert_eq!(keys(&device)[..10].join(" "), "id mac ips vendor names role zone first_seen last_seen status");
         let incident = serde_json::to_string(&IncidentRecord::default()).unwrap();
-        assert_eq!(keys(&incident).join(" "), "id rev opened last_ts severity stage patient_zero origin hosts path findings files_lost summary next");
+        assert_eq!(
+            keys(&incident).join(" "),
+            "id rev opened last_ts severity stage patient_zero origin hosts path findings files_lost summary next stages accounts \
+                                            origin_why next_hosts if_cut"
+        );
         let coverage = serde_json::to_string(&report.summary.coverage).unwrap();
         assert_eq!(keys(&coverage)[..7].join(" "), "kernel_drops shed loss_estimate duplicates one_way_flows snapped undecoded");
     }

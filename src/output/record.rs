@@ -5,7 +5,7 @@ use crate::assets::Device;
 use crate::base::{Lang, Timestamp};
 use crate::event::Coverage;
 use crate::flow::community_id;
-use crate::incident::{Hop, Incident, Kept, Stage};
+use crate::incident::{Around, Card, Hop, Incident, Kept, Next, Outlook, Served, Stage};
 use crate::wire::Weird;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -280,6 +280,12 @@ pub struct HopRecord {
     pub user: Option<String>,
     /// How it ended.
     pub outcome: String,
+    /// The step it follows from: its place in the path, counted from 0.
+    #[serde(default)]
+    pub after: Option<usize>,
+    /// It was made as another account than the one before on its way.
+    #[serde(default)]
+    pub switched: bool,
 }
 
 impl From<&Hop> for HopRecord {
@@ -291,6 +297,110 @@ impl From<&Hop> for HopRecord {
             via: h.via.word().to_owned(),
             user: h.user.clone(),
             outcome: h.outcome.word().to_owned(),
+            after: h.after,
+            switched: h.switched,
+        }
+    }
+}
+
+/// A stage of an attack and its first evidence.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// `entry recon privilege spread staging impact`.
+    pub stage: String,
+    /// First evidence.
+    pub ts: String,
+}
+
+/// An account that was used.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct AccountRecord {
+    /// Its name.
+    pub user: String,
+    /// First use.
+    pub ts: String,
+}
+
+/// A host that may be next.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct NextRecord {
+    /// Its address.
+    pub host: String,
+    /// Its name, if known.
+    pub name: String,
+    /// Its role.
+    pub role: String,
+    /// Why.
+    pub why: Vec<String>,
+}
+
+impl NextRecord {
+    fn new(n: &Next, lang: Lang) -> NextRecord {
+        let why = n.why.iter().map(|w| w.words(lang)).collect();
+        NextRecord { host: n.host.to_string(), name: n.name.clone(), role: n.role.word().to_owned(), why }
+    }
+}
+
+/// A service that others use.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct ServedRecord {
+    /// Service.
+    pub service: String,
+    /// Port.
+    pub port: u16,
+    /// Hosts that use it.
+    pub users: usize,
+    /// Those in a clinical zone.
+    pub clinical: usize,
+    /// Last use.
+    pub last_ts: String,
+}
+
+impl From<&Served> for ServedRecord {
+    fn from(s: &Served) -> Self {
+        let (service, last_ts) = (s.service.word().to_owned(), s.last_ts.to_string());
+        ServedRecord { service, port: s.port, users: s.users, clinical: s.clinical, last_ts }
+    }
+}
+
+/// What stops if a host is cut off, as far as it was seen.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct CutRecord {
+    /// Its address.
+    pub host: String,
+    /// Its name, if known.
+    pub name: String,
+    /// Its role.
+    pub role: String,
+    /// Hosts outside the story that use anything of it.
+    pub users: usize,
+    /// Those in a clinical zone.
+    pub clinical: usize,
+    /// Its services, the most used first, at most 8.
+    pub services: Vec<ServedRecord>,
+    /// Services beyond those.
+    pub more: usize,
+    /// Hosts whose services it uses, at most 8.
+    pub uses: Vec<String>,
+    /// Since when the network was watched.
+    pub since: String,
+    /// All this in a sentence.
+    pub text: String,
+}
+
+impl CutRecord {
+    fn new(c: &Card, lang: Lang) -> CutRecord {
+        CutRecord {
+            host: c.host.to_string(),
+            name: c.name.clone(),
+            role: c.role.word().to_owned(),
+            users: c.users.0,
+            clinical: c.users.1,
+            services: c.serves.iter().map(ServedRecord::from).collect(),
+            more: c.more,
+            uses: c.uses.iter().map(|a| a.to_string()).collect(),
+            since: c.since.map(|t| t.to_string()).unwrap_or_default(),
+            text: c.words(lang),
         }
     }
 }
@@ -326,18 +436,34 @@ pub struct IncidentRecord {
     pub summary: String,
     /// First steps, most urgent first.
     pub next: Vec<String>,
+    /// The stages that it came through.
+    #[serde(default)]
+    pub stages: Vec<StageRecord>,
+    /// Accounts that were used.
+    #[serde(default)]
+    pub accounts: Vec<AccountRecord>,
+    /// What speaks for its origin.
+    #[serde(default)]
+    pub origin_why: Vec<String>,
+    /// Hosts that may be next, the likeliest first.
+    #[serde(default)]
+    pub next_hosts: Vec<NextRecord>,
+    /// What stops if a host of the story is cut off.
+    #[serde(default)]
+    pub if_cut: Vec<CutRecord>,
 }
 
 /// Steps of an incident: more than a night's duty can do is no help.
 const MAX_NEXT: usize = 8;
 
 impl IncidentRecord {
-    /// An incident with its words. `findings` are all of the run, in their order.
-    pub fn new(i: &Incident, findings: &[Kept], words: &dyn Words, lang: Lang) -> IncidentRecord {
-        let mut mine: Vec<&Kept> = findings.iter().filter(|k| i.findings.contains(&k.id)).collect();
+    /// An incident of a run with its words.
+    pub fn new(i: &Incident, run: &Run<'_>, around: &Around, words: &dyn Words, lang: Lang) -> IncidentRecord {
+        let outlook = Outlook::of(i, run.site, run.assets, around);
+        let mut mine: Vec<&Kept> = run.book.findings().iter().filter(|k| i.findings.contains(&k.id)).collect();
         mine.sort_by_key(|k| std::cmp::Reverse(k.finding.severity));
         // The incident's own steps first: they know the whole story; then what the detectors add.
-        let mut next: Vec<String> = i.next(lang);
+        let mut next: Vec<String> = i.next(&outlook, lang);
         for step in mine.iter().flat_map(|k| words.next(k, lang)) {
             if next.len() < MAX_NEXT && !next.contains(&step) {
                 next.push(step);
@@ -358,6 +484,11 @@ impl IncidentRecord {
             files_lost: i.files_lost,
             summary: words.incident(i, &mine, lang),
             next,
+            stages: i.stages.iter().map(|(s, ts)| StageRecord { stage: stage_word(*s).to_owned(), ts: ts.to_string() }).collect(),
+            accounts: i.accounts.iter().map(|(user, ts)| AccountRecord { user: user.clone(), ts: ts.to_string() }).collect(),
+            origin_why: i.clues.iter().map(|c| c.words(lang)).collect(),
+            next_hosts: outlook.next.iter().map(|n| NextRecord::new(n, lang)).collect(),
+            if_cut: outlook.cards.iter().map(|c| CutRecord::new(c, lang)).collect(),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::record::{CoverageRecord, FindingRecord, HopRecord, IncidentRecord};
 use super::table::pad;
 use super::text_table::{Text, fill};
 use crate::base::{Lang, Severity, Span};
+use crate::incident::titled;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use unicode_width::UnicodeWidthStr;
@@ -45,6 +46,8 @@ pub struct Place {
 const MAX_FINDINGS: usize = 40;
 /// Most steps of a path drawn.
 const MAX_HOPS: usize = 60;
+/// Most lines of one kind beside an incident's path.
+const MAX_BESIDE: usize = 5;
 /// Most kinds of odd input named.
 const MAX_ODD: usize = 8;
 
@@ -230,11 +233,45 @@ impl Page {
                 self.line(&format!("            {l}"));
             }
         }
+        self.beside(i);
         if !i.next.is_empty() {
             let label = self.get(Text::Next);
             self.line(&format!("          {label}"));
             for (n, step) in i.next.iter().enumerate() {
                 self.line(&format!("            {}. {}", n + 1, clean(step)));
+            }
+        }
+    }
+
+    /// How it came in, how far it has come, who may be next, and what a cut would stop.
+    fn beside(&mut self, i: &IncidentRecord) {
+        let lang = self.style.lang;
+        if i.stages.len() > 1 {
+            let mut by_time: Vec<_> = i.stages.iter().collect();
+            by_time.sort_by(|a, b| a.ts.cmp(&b.ts));
+            let stages: Vec<String> = by_time.into_iter().map(|s| format!("{} {}", Text::of_word(&s.stage, lang), clock(&s.ts))).collect();
+            self.listed(Text::Stages, &[stages.join(" > ")]);
+        }
+        self.listed(Text::Because, &i.origin_why);
+        let next: Vec<String> = i.next_hosts.iter().map(|n| format!("{}: {}", titled(&n.host, &n.name), n.why.join("; "))).collect();
+        self.listed(Text::NextHosts, &next);
+        let cut: Vec<String> = i.if_cut.iter().filter(|c| c.users > 0).map(|c| c.text.clone()).collect();
+        self.listed(Text::IfCut, &cut);
+    }
+    fn listed(&mut self, t: Text, lines: &[String]) {
+        let label = self.get(t);
+        match lines {
+            [] => {}
+            [one] => self.line(&format!("          {label}: {}", clean(one))),
+            many => {
+                self.line(&format!("          {label}"));
+                for l in many.iter().take(MAX_BESIDE) {
+                    self.line(&format!("            {}", clean(l)));
+                }
+                if many.len() > MAX_BESIDE {
+                    let more = self.fill(Text::AndMore, &[&(many.len() - MAX_BESIDE).to_string()]);
+                    self.line(&format!("            {more}"));
+                }
             }
         }
     }
@@ -335,7 +372,8 @@ impl Tree<'_> {
             let mut l = format!("{indent}{} {} → {}", if last { "└─" } else { "├─" }, clean(&h.via), clean(&h.to));
             let _ = write!(l, "  {}  {}", clock(&h.ts), Text::of_word(&h.outcome, self.lang));
             if let Some(u) = &h.user {
-                let _ = write!(l, "  ({})", clean(u));
+                let other = if h.switched { format!(" {}", Text::Switched.get(self.lang)) } else { String::new() };
+                let _ = write!(l, "  ({}{other})", clean(u));
             }
             self.lines.push(l);
             // A path deeper than this is no path of one night.
@@ -361,6 +399,7 @@ mod tests {
             via: "rdp".into(),
             user: None,
             outcome: "succeeded".into(),
+            ..HopRecord::default()
         }
     }
 

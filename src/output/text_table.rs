@@ -51,6 +51,12 @@ texts! {
     PatientZero = "began at {0} ({1}), stage {2}" | "起点 {0}（{1}）、段階 {2}";
     Since = "{0} to {1} UTC" | "{0} ～ {1} UTC";
     Path = "Path" | "経路";
+    Because = "Why" | "根拠";
+    Stages = "Stages" | "段階";
+    NextHosts = "May be next" | "次に狙われ得る機器";
+    IfCut = "If cut off" | "切り離した場合の影響";
+    Switched = "as another account" | "別のアカウントで";
+    AndMore = "and {0} more" | "ほか {0} 件";
     Next = "Next steps" | "次にすること";
     Findings = "Findings ({0})" | "検知（{0}）";
     FindingsNone = "No finding." | "検知はありません。";

@@ -7,7 +7,7 @@ use super::view::{Counters, Delta, View};
 use crate::assets::Device;
 use crate::base::{Span, Timestamp};
 use crate::event::Event;
-use crate::incident::Kept;
+use crate::incident::{Around, Incident, Kept};
 use crate::output::record::{CoverageRecord, DeviceRecord, FindingRecord, IncidentRecord};
 use crate::output::{Run, Sink, SinkError, Words};
 use serde_json::Value;
@@ -59,7 +59,7 @@ impl Recorder {
     fn write(&mut self, now: Timestamp, run: &Run<'_>, ended: bool) {
         self.counters(run);
         self.learned(run);
-        self.told(run);
+        self.told(run, ended);
         (self.now, self.view.ts, self.view.ended) = (now, now.to_string(), ended);
         let mut delta = std::mem::take(&mut self.delta);
         if self.spool.wants_key() || self.key.is_none_or(|k| now.since(k) >= KEY_EVERY) {
@@ -123,7 +123,7 @@ impl Recorder {
         self.view.devices = now;
     }
     /// Findings and incidents by id and revision.
-    fn told(&mut self, run: &Run<'_>) {
+    fn told(&mut self, run: &Run<'_>, ended: bool) {
         for k in run.book.findings() {
             if self.view.findings.get(&k.id).is_none_or(|f| f.rev != k.rev || f.incident != k.incident) {
                 let mut record = FindingRecord::new(k, &*self.words, run.lang);
@@ -132,9 +132,16 @@ impl Recorder {
                 self.view.findings.insert(k.id.clone(), record);
             }
         }
-        for i in run.book.incidents() {
-            if self.view.incidents.get(&i.id).is_none_or(|r| r.rev != i.rev) {
-                let record = IncidentRecord::new(i, run.book.findings(), &*self.words, run.lang);
+        // At the end once more: what stops if a host is cut off is learned without a finding too.
+        let is_new = |i: &&Incident, view: &View| ended || view.incidents.get(&i.id).is_none_or(|r| r.rev != i.rev);
+        let new: Vec<&Incident> = run.book.incidents().iter().filter(|i| is_new(i, &self.view)).collect();
+        if new.is_empty() {
+            return;
+        }
+        let around = Around::of(run.assets);
+        for i in new {
+            let record = IncidentRecord::new(i, run, &around, &*self.words, run.lang);
+            if self.view.incidents.get(&i.id) != Some(&record) {
                 self.delta.incidents.set.insert(i.id.clone(), record.clone());
                 self.view.incidents.insert(i.id.clone(), record);
             }

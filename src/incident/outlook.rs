@@ -1,0 +1,193 @@
+//! What may come next, and what it would cost to stop it: the hosts that an intruder can reach with what he was seen to have, and for each host of the
+//! story who uses it, so that nobody cuts off a ward by pulling a cable.
+
+use super::Incident;
+use crate::assets::{Assets, Edge, Joint};
+use crate::base::{Addr, Outcome, Service, Timestamp};
+use crate::site::{Role, Site, ZoneKind};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most hosts named as next.
+const MAX_NEXT: usize = 16;
+/// Most hosts of the story that get a card.
+const MAX_CARDS: usize = 32;
+/// Most services and most hosts named on a card.
+const MAX_LINES: usize = 8;
+
+/// Why a host may be next.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Why {
+    /// Hosts of the story were answered there on a service of remote administration.
+    Reached {
+        /// By what.
+        via: Service,
+        /// Which, in order.
+        from: Vec<Addr>,
+        /// Last time.
+        ts: Timestamp,
+    },
+    /// An account of the story was accepted there.
+    Account(String),
+}
+
+/// A host that may be next.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Next {
+    /// Its address.
+    pub host: Addr,
+    /// What people call it; empty if nobody knows.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// Why.
+    pub why: Vec<Why>,
+}
+
+/// A service that a host offers, and who uses it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Served {
+    /// Service.
+    pub service: Service,
+    /// Port.
+    pub port: u16,
+    /// Hosts that use it.
+    pub users: usize,
+    /// Those of them in a clinical zone.
+    pub clinical: usize,
+    /// Last use.
+    pub last_ts: Timestamp,
+}
+
+/// What stops if a host is cut off.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Card {
+    /// Its address.
+    pub host: Addr,
+    /// What people call it; empty if nobody knows.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// Hosts that use anything of it, and those of them in a clinical zone; hosts of the story do not count.
+    pub users: (usize, usize),
+    /// Its services, the most used first.
+    pub serves: Vec<Served>,
+    /// Services that are not listed here.
+    pub more: usize,
+    /// Hosts whose services it uses itself.
+    pub uses: Vec<Addr>,
+    /// Since when the network is watched: what is used less often was not seen.
+    pub since: Option<Timestamp>,
+}
+
+/// What may come next, and what it would cost to stop it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Outlook {
+    /// Hosts that may be next, the likeliest first.
+    pub next: Vec<Next>,
+    /// What stops if a host of the story is cut off, in the order of the story.
+    pub cards: Vec<Card>,
+}
+
+/// Who has to do with whom, in an order in which one host's part is found at once: made once for the incidents of one moment.
+#[derive(Debug, Default)]
+pub struct Around {
+    by_host: Vec<Joint>,
+    by_user: Vec<Joint>,
+    out: Vec<(Addr, Addr, Service, Edge)>,
+}
+
+impl Around {
+    /// Of what was learned so far.
+    pub fn of(assets: &Assets) -> Around {
+        let mut by_host: Vec<Joint> = assets.uses.iter().collect();
+        let mut by_user = by_host.clone();
+        by_host.sort_unstable_by_key(|j| (j.host, j.proto, j.port, j.user));
+        by_user.sort_unstable_by_key(|j| (j.user, j.host, j.proto, j.port));
+        let mut out: Vec<_> = assets.edges.iter().collect();
+        out.sort_unstable_by_key(|(orig, resp, service, _)| (*orig, *resp, *service));
+        Around { by_host, by_user, out }
+    }
+}
+
+/// The part of an ordered list whose key is `of`.
+fn part<T>(list: &[T], key: impl Fn(&T) -> Addr, of: Addr) -> &[T] {
+    let from = list.partition_point(|x| key(x) < of);
+    let to = list.partition_point(|x| key(x) <= of);
+    list.get(from..to).unwrap_or_default()
+}
+
+impl Outlook {
+    /// Of an incident.
+    pub fn of(incident: &Incident, site: &Site, assets: &Assets, around: &Around) -> Outlook {
+        let story: BTreeSet<Addr> = incident.hosts.iter().filter_map(|h| h.parse().ok()).collect();
+        Outlook { next: next(incident, &story, site, assets, around), cards: cards(incident, &story, site, assets, around) }
+    }
+}
+
+/// A host is the intruder's if he got in, or if it acted.
+fn taken(incident: &Incident, story: &BTreeSet<Addr>) -> BTreeSet<Addr> {
+    let entered = incident.path.iter().filter(|h| h.outcome == Outcome::Succeeded).map(|h| h.to);
+    let acted = incident.path.iter().map(|h| h.from).chain(incident.patient_zero.parse());
+    entered.chain(acted).filter(|a| story.contains(a)).collect()
+}
+
+fn next(incident: &Incident, story: &BTreeSet<Addr>, site: &Site, assets: &Assets, around: &Around) -> Vec<Next> {
+    let taken = taken(incident, story);
+    let mut found: BTreeMap<Addr, BTreeMap<Service, (Vec<Addr>, Timestamp)>> = BTreeMap::new();
+    let out = taken.iter().flat_map(|a| part(&around.out, |e| e.0, *a));
+    for (from, to, via, edge) in out.filter(|e| !story.contains(&e.1) && site.is_inside(e.1)) {
+        let (by, last) = found.entry(*to).or_default().entry(*via).or_default();
+        by.push(*from);
+        *last = edge.last_ts.max(*last);
+    }
+    let mut all: Vec<Next> = found
+        .into_iter()
+        .map(|(host, ways)| {
+            let why = ways.into_iter().map(|(via, (from, ts))| Why::Reached { via, from, ts }).collect();
+            Next { host, name: name(assets, host), role: assets.role(host), why }
+        })
+        .collect();
+    // Who holds many others' work first, then who was reached in more ways.
+    let weight = |n: &Next| matches!(n.role, Role::Backup | Role::Server | Role::Infrastructure | Role::Management | Role::Pacs);
+    all.sort_by_key(|n| (std::cmp::Reverse(weight(n)), std::cmp::Reverse(n.why.len()), n.host));
+    all.truncate(MAX_NEXT);
+    all
+}
+
+fn cards(incident: &Incident, story: &BTreeSet<Addr>, site: &Site, assets: &Assets, around: &Around) -> Vec<Card> {
+    let order = incident.hosts.iter().filter_map(|h| h.parse::<Addr>().ok()).filter(|a| site.is_inside(*a)).take(MAX_CARDS);
+    order.map(|host| card(host, around, story, site, assets)).collect()
+}
+
+fn card(host: Addr, around: &Around, story: &BTreeSet<Addr>, site: &Site, assets: &Assets) -> Card {
+    let clinical = |a: &Addr| site.kind(*a) == Some(ZoneKind::Clinical);
+    let mine: Vec<&Joint> = part(&around.by_host, |j| j.host, host).iter().filter(|j| !story.contains(&j.user)).collect();
+    let users: BTreeSet<Addr> = mine.iter().map(|j| j.user).collect();
+    let mut by_port: BTreeMap<(u8, u16), Served> = BTreeMap::new();
+    for j in &mine {
+        let fresh = Served { service: j.of.service, port: j.port, users: 0, clinical: 0, last_ts: j.of.last_ts };
+        let s = by_port.entry((j.proto, j.port)).or_insert(fresh);
+        s.users += 1;
+        s.clinical += usize::from(clinical(&j.user));
+        s.last_ts = s.last_ts.max(j.of.last_ts);
+    }
+    let mut serves: Vec<Served> = by_port.into_values().collect();
+    serves.sort_by_key(|s| (std::cmp::Reverse(s.users), s.port));
+    let more = serves.len().saturating_sub(MAX_LINES);
+    serves.truncate(MAX_LINES);
+    let others: BTreeSet<Addr> = part(&around.by_user, |j| j.user, host).iter().filter(|j| !story.contains(&j.host)).map(|j| j.host).collect();
+    Card {
+        host,
+        name: name(assets, host),
+        role: assets.role(host),
+        users: (users.len(), users.iter().filter(|a| clinical(a)).count()),
+        serves,
+        more,
+        uses: others.into_iter().take(MAX_LINES).collect(),
+        since: assets.since(),
+    }
+}
+
+fn name(assets: &Assets, a: Addr) -> String {
+    assets.name_of(a).unwrap_or_default().to_owned()
+}
