@@ -11,7 +11,7 @@ use spanward::output::{Run, Sink, SinkError};
 use spanward::protocols::dcerpc::{Call, Outcome, Rpc};
 use spanward::protocols::kerberos::Kerberos;
 use spanward::protocols::smb::life::{Life, Magic, Sealed, Work};
-use spanward::protocols::{Message, ntlmssp::Ntlm};
+use spanward::protocols::{Message, ntlmssp::Ntlm, rdp::Rdp};
 use spanward::site::Site;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -286,5 +286,30 @@ fn dropped_programs_are_seen() {
         let found = seen.lives().any(|l| l.written.magic == Magic::Pe && is(&l.path, path) && is(&l.share, share));
         let there: Vec<_> = seen.lives().map(|l| (&l.share, &l.path, l.written.bytes, l.written.magic, l.status)).collect();
         assert!(found, "{file}: {there:?}");
+    }
+}
+
+/// How each network-level logon of a capture ended, told from outside of TLS.
+fn rdp_logons(path: &Path) -> Vec<(FlowInfo, bool)> {
+    let seen = read(path);
+    let all = seen.0.iter().filter_map(|(f, m)| if let Message::Rdp(r) = m { Some((f, r.as_ref())) } else { None });
+    all.filter_map(|(f, r)| if let Rdp::Logon { accepted } = r { Some((*f, *accepted)) } else { None }).collect()
+}
+
+#[test]
+fn logons_over_rdp_end_as_they_did() {
+    let Some(shared) = shared() else { return };
+    let bed = |name: &str| shared.join(format!("bed/captures/{name}.pcap"));
+    let ends = |path: &Path| rdp_logons(path).iter().map(|l| l.1).collect::<Vec<_>>();
+    // Twenty refusals, then the right password.
+    assert_eq!(ends(&bed("rdp_brute")), [vec![false; 20], vec![true]].concat());
+    let chain: Vec<_> = rdp_logons(&bed("rdp_chain")).iter().map(|(f, ok)| (f.tuple.orig.to_string(), f.tuple.resp.to_string(), *ok)).collect();
+    let hop = |from: &str, to: &str| (from.to_owned(), to.to_owned(), true);
+    assert_eq!(chain, [hop("10.10.40.10", "10.10.20.20"), hop("10.10.20.20", "10.10.20.10")], "the third hop has no network-level logon");
+    assert_eq!(ends(&bed("benign_day")), [true]);
+    let known: BTreeMap<&str, Vec<bool>> = [("rdp_over_tls.pcap", vec![false]), ("rdp-to-ssl.pcap", vec![true])].into();
+    for path in captures(&shared, &["C4-rdp"]) {
+        let want = known.iter().find(|k| name(&path).ends_with(k.0)).map(|k| k.1.clone()).unwrap_or_default();
+        assert_eq!(ends(&path), want, "{}", name(&path));
     }
 }

@@ -72,6 +72,11 @@ pub fn cut(s: &str, max: usize) -> String {
     }
 }
 
+/// Runs a foreign parser; a panic in it is an error here.
+pub(super) fn guarded<T>(parse: impl FnOnce() -> T) -> Result<T, ()> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(parse)).map_err(|_| ())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

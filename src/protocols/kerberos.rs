@@ -2,7 +2,7 @@
 //! ticket is shown to a service, wherever SPNEGO or GSS-API carry it. ASN.1 is `kerberos-parser`'s; a panic in there is caught and told as a weird.
 #![forbid(unsafe_code)]
 
-use super::field::{array_at, cut, cut_at};
+use super::field::{array_at, cut, cut_at, guarded};
 use super::stream::{Pending, Step};
 use super::{Message, Probe, Protocol, Reader, Side, StreamParser, Verdict};
 use crate::base::{Service, Timestamp};
@@ -121,11 +121,6 @@ fn read(b: &[u8]) -> Option<Message> {
         Ok(None) => Message::Weird("kerberos_unreadable", 0),
         Err(()) => Message::Weird("kerberos_parser_panicked", 0),
     })
-}
-
-/// Runs the foreign parser; a panic in it is an error here.
-fn guarded<T>(parse: impl FnOnce() -> T) -> Result<T, ()> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(parse)).map_err(|_| ())
 }
 
 #[allow(deprecated)]

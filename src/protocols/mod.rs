@@ -20,7 +20,9 @@ pub mod rdp;
 pub mod smb;
 pub mod ssh;
 pub mod stream;
+pub mod telnet;
 pub mod tls;
+pub mod vnc;
 
 use crate::base::{Service, Timestamp};
 
@@ -75,6 +77,8 @@ pub enum Message {
     Ntp(ntp::Ntp),
     /// SSH identification string.
     Ssh(Box<ssh::Banner>),
+    /// The opening of a VNC session.
+    Vnc(vnc::Vnc),
     /// Something a parser could not read: name and offset in its message.
     Weird(&'static str, u32),
 }
@@ -161,6 +165,8 @@ pub static PROTOCOLS: &[Protocol] = &[
     tls::PROTOCOL,
     http::PROTOCOL,
     ssh::PROTOCOL,
+    vnc::PROTOCOL,
+    telnet::PROTOCOL,
     dns::TCP,
     kerberos::TCP,
     dhcp::PROTOCOL,
@@ -171,5 +177,6 @@ pub static PROTOCOLS: &[Protocol] = &[
     nbns::PROTOCOL,
     kerberos::UDP,
     quic::PROTOCOL,
+    rdp::UDP,
     ntp::PROTOCOL,
 ];

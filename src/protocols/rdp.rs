@@ -33,7 +33,24 @@ pub enum Rdp {
         /// clientBuild.
         build: u32,
     },
+    /// The server's certificate, where TLS 1.2 shows it.
+    Certificate {
+        /// The subject's common name: on Windows the computer's.
+        subject: String,
+        /// SHA-256 of the certificate.
+        fingerprint: [u8; 32],
+    },
+    /// How the network-level logon ended, told from the turns of both sides under TLS.
+    Logon {
+        /// The server let the user in.
+        accepted: bool,
+    },
 }
+
+mod sealed;
+mod udp;
+
+pub use udp::PROTOCOL as UDP;
 
 /// Registry line.
 pub const PROTOCOL: super::Protocol =
@@ -99,15 +116,16 @@ fn negotiation(b: &[u8]) -> Option<(u8, u32)> {
     }
 }
 
-/// Reads both sides until the set-up is over.
+/// Reads both sides until the set-up is over; what goes on under TLS is followed from outside.
 struct SetUp {
     sides: [(Pending, u8); 2],
     over: bool,
+    sealed: Option<Box<sealed::Sealed>>,
 }
 
 impl SetUp {
     fn new() -> Self {
-        SetUp { sides: [(Pending::new(HELD), 0), (Pending::new(HELD), 0)], over: false }
+        SetUp { sides: [(Pending::new(HELD), 0), (Pending::new(HELD), 0)], over: false, sealed: None }
     }
     fn side(&mut self, from: Side) -> &mut (Pending, u8) {
         let [orig, resp] = &mut self.sides;
@@ -117,7 +135,10 @@ impl SetUp {
 
 impl StreamParser for SetUp {
     fn data(&mut self, from: Side, _ts: Timestamp, bytes: &[u8], out: &mut Vec<Message>) {
-        let mut over = self.over;
+        if let Some(s) = &mut self.sealed {
+            return s.data(from, bytes, out);
+        }
+        let (mut over, before) = (self.over, out.len());
         let (pending, messages) = self.side(from);
         pending.feed(bytes, |w| {
             if w.len() < 4 && w.starts_with(&[3]) {
@@ -131,16 +152,33 @@ impl StreamParser for SetUp {
             Step::Take(len as u64)
         });
         self.over = over;
+        let read = out.get(before..).unwrap_or_default().iter();
+        let chosen = read.filter_map(|m| if let Message::Rdp(r) = m { Some(r.as_ref()) } else { None }).find_map(|r| match r {
+            Rdp::Confirm { protocol } if *protocol != 0 => Some(*protocol),
+            _ => None,
+        });
+        self.sealed = chosen.map(|protocol| Box::new(sealed::Sealed::new(protocol, from)));
     }
-    fn gap(&mut self, from: Side, _lost: u64) {
+    fn end(&mut self, out: &mut Vec<Message>) {
+        if let Some(s) = &mut self.sealed {
+            s.end(out);
+        }
+    }
+    fn gap(&mut self, from: Side, lost: u64) {
+        if let Some(s) = &mut self.sealed {
+            return s.gap(from, lost);
+        }
         // The set-up is the first message or two of each side; behind a hole there is nothing to find.
         self.side(from).0.feed(&[0], |_| Step::Stop);
     }
     fn done(&self) -> bool {
-        self.over || self.sides.iter().all(|s| s.0.stopped())
+        match &self.sealed {
+            Some(s) => s.done(),
+            None => self.over || self.sides.iter().all(|s| s.0.stopped()),
+        }
     }
     fn held(&self) -> usize {
-        self.sides.iter().map(|s| s.0.held()).sum()
+        self.sides.iter().map(|s| s.0.held()).sum::<usize>() + self.sealed.as_ref().map_or(0, |s| s.held())
     }
 }
 
@@ -218,7 +256,7 @@ mod tests {
         let mut out = Vec::new();
         p.data(Side::Resp, Timestamp(0), &x224(CONNECTION_CONFIRM, b"\x02\x1f\x08\0\x02\0\0\0"), &mut out);
         assert_eq!(out, [Message::Rdp(Box::new(Rdp::Confirm { protocol: 2 }))]);
-        assert!(p.done());
+        assert!(!p.done(), "the logon is to come");
         let (got, _) = read_split(SetUp::new(), Side::Resp, &x224(CONNECTION_CONFIRM, b"\x03\0\x08\0\x05\0\0\0"), &[]);
         assert_eq!(got, [Message::Rdp(Box::new(Rdp::Failure { code: 5 }))]);
     }

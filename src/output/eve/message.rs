@@ -52,6 +52,8 @@ pub(super) fn write(l: &mut Line, event: &Event, flow: &FlowInfo, from_orig: boo
             super::krb5::write(l, k);
         }
         Message::Smb(s) => return smb(l, event, flow, from_orig, s),
+        // Suricata has no word for a logon that is told from outside.
+        Message::Rdp(r) if matches!(r.as_ref(), Rdp::Logon { .. }) => return false,
         Message::Rdp(r) => {
             start(l, event, flow, from_orig, "rdp");
             rdp(l, r);
@@ -350,6 +352,8 @@ fn rdp(l: &mut Line, r: &Rdp) {
             l.display("build", build);
             l.close();
         }
+        Rdp::Certificate { .. } => l.word("event_type", "tls_handshake"),
+        Rdp::Logon { .. } => {}
     }
     l.close();
 }
