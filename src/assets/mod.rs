@@ -1,6 +1,7 @@
-//! What was learned from the traffic: devices, bindings, names, roles, the service ledger, baseline edges. Knows no verdicts.
+//! What was learned from the traffic: devices, bindings, names, roles, the service ledger, baseline edges, accounts. Knows no verdicts.
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod bindings;
 mod device;
 mod devices;
@@ -13,6 +14,7 @@ mod services;
 #[cfg(test)]
 mod tests;
 
+pub use accounts::{ANONYMOUS, Account, Accounts, Issued};
 pub use bindings::{Binding, Hold, How};
 pub use device::{Device, DeviceId, Status};
 pub use edges::{Edge, Edges};
@@ -41,6 +43,8 @@ pub struct Assets {
     pub services: Services,
     /// Remote-administration edges seen, with first and last time.
     pub edges: Edges,
+    /// Who logged on where.
+    pub accounts: Accounts,
 }
 
 impl Assets {
@@ -53,6 +57,7 @@ impl Assets {
             names: Names::default(),
             services: Services::default(),
             edges: Edges::default(),
+            accounts: Accounts::default(),
         }
     }
     /// With other tables of countries and networks than the one in the program.
@@ -79,6 +84,7 @@ impl Assets {
             d.role = role;
         }
         self.edges.update(event);
+        self.accounts.update(event);
         news
     }
     /// Who holds an address, and who disputes it.
@@ -117,6 +123,7 @@ impl Assets {
         all.push(self.names.held());
         all.extend(self.services.held());
         all.extend(self.edges.held());
+        all.extend(self.accounts.held());
         all
     }
     /// When learning began.
