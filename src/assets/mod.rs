@@ -1,6 +1,7 @@
-//! What was learned from the traffic: devices, bindings, names, roles, the service ledger, baseline edges. Knows no verdicts.
+//! What was learned from the traffic: devices, bindings, names, roles, the service ledger, baseline edges, accounts. Knows no verdicts.
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod bindings;
 mod device;
 mod devices;
@@ -14,6 +15,7 @@ mod services;
 mod tests;
 mod uses;
 
+pub use accounts::{ANONYMOUS, Account, Accounts, Issued};
 pub use bindings::{Binding, Hold, How};
 pub use device::{Device, DeviceId, Status};
 pub use edges::{Edge, Edges};
@@ -45,6 +47,8 @@ pub struct Assets {
     pub edges: Edges,
     /// Who uses which service of whom.
     pub uses: Uses,
+    /// Who logged on where.
+    pub accounts: Accounts,
 }
 
 impl Assets {
@@ -58,6 +62,7 @@ impl Assets {
             services: Services::default(),
             edges: Edges::default(),
             uses: Uses::default(),
+            accounts: Accounts::default(),
         }
     }
     /// With other tables of countries and networks than the one in the program.
@@ -85,6 +90,7 @@ impl Assets {
         }
         self.edges.update(event);
         self.uses.update(&self.site, event);
+        self.accounts.update(event);
         news
     }
     /// Who holds an address, and who disputes it.
@@ -131,6 +137,7 @@ impl Assets {
         all.extend(self.services.held());
         all.extend(self.edges.held());
         all.push(self.uses.held());
+        all.extend(self.accounts.held());
         all
     }
     /// When learning began.

@@ -130,7 +130,7 @@ impl Detector for NewAdminEdge {
         Interest::ADMIN
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
-        let Some((s, change)) = self.sessions.update(event) else { return };
+        let Some((s, change)) = self.sessions.update(event, scene) else { return };
         let (t, via) = (s.flow.tuple, admin_service(&s.flow));
         if s.speaks {
             self.reach(&s, via);
@@ -175,7 +175,7 @@ impl NewAdminEdge {
         f.add_resp(t.resp);
         f.add_flow(&s.flow);
         f.user.clone_from(&s.user);
-        f.set("user_source", if s.user.is_some() { s.user_source } else { "none: the logon was not readable" });
+        f.set("user_source", s.user_source);
         f.set("score", score);
         f.set("reasons", reasons);
         if let Some(i) = self.cause(t.orig, s.flow.first_ts) {

@@ -1,10 +1,12 @@
 //! Remote-administration sessions as events show them: answered, spoken on, logged on, alive, ended; with the account where the wire shows one.
 //! The fan-out and path detectors judge sessions, not openings: a half-open scan makes none.
 
+use super::Scene;
+use crate::assets::Accounts;
 use crate::base::{Outcome, Service, Span, Timestamp};
 use crate::bounded::BoundedMap;
 use crate::event::{Event, EventKind, FlowInfo, FlowRecord};
-use crate::protocols::{Message, ntlmssp::Ntlm, rdp::Rdp, smb::PENDING, smb::Smb};
+use crate::protocols::{Message, rdp::Rdp, smb::PENDING, smb::Smb};
 
 /// A session must have carried this much payload in each direction to count as used, in bytes. A refused RDP logon (CredSSP) stays near 2 KiB
 /// and ends within a second; lower it and guessing looks like working.
@@ -83,7 +85,7 @@ pub(super) struct Session {
     pub shares: Shares,
     /// Account as claimed.
     pub user: Option<String>,
-    /// Where the account was read: `ntlm` (proven by the logon) or `rdp-cookie` (a claim).
+    /// Where the account was read: `ntlm` (proven by the logon), `kerberos` (by equal ticket bytes) or `rdp-cookie` (a claim); else why there is none.
     pub user_source: &'static str,
 }
 
@@ -145,7 +147,12 @@ impl Sessions {
         (self.map.len(), self.map.evicted())
     }
     /// Takes an event in; what changed, if it belongs to a session. An ended session is handed out once more and forgotten.
-    pub fn update(&mut self, event: &Event) -> Option<(Session, Change)> {
+    pub fn update(&mut self, event: &Event, scene: &Scene<'_>) -> Option<(Session, Change)> {
+        let (mut session, change) = self.take(event)?;
+        name(&mut session, &scene.assets.accounts);
+        Some((session, change))
+    }
+    fn take(&mut self, event: &Event) -> Option<(Session, Change)> {
         match &event.kind {
             EventKind::Contact(c) if c.outcome == Outcome::Answered && (self.wanted)(admin_service(&c.flow)) => {
                 let s = self.open(&c.flow, event.ts);
@@ -229,8 +236,7 @@ fn read(s: &mut Session, from_orig: bool, message: &Message) -> Change {
                 Change::Entered
             }
             Smb::Tree { path, status, .. } => tree(s, path, *status),
-            Smb::Ntlm(n) => {
-                name(s, n);
+            Smb::Ntlm(_) => {
                 s.speaks = true;
                 said(spoke)
             }
@@ -284,10 +290,12 @@ fn tree(s: &mut Session, path: &str, status: u32) -> Change {
     Change::Entered
 }
 
-fn name(s: &mut Session, n: &Ntlm) {
-    if let (3, false, Some(u)) = (n.kind, n.anonymous, n.user.as_deref().filter(|u| !u.is_empty())) {
-        let who = n.domain.as_deref().filter(|d| !d.is_empty()).map_or_else(|| u.to_owned(), |d| format!("{d}\\{u}"));
-        (s.user, s.user_source) = (Some(who), "ntlm");
+/// The account of the logon; a cookie claims one where there is none.
+fn name(s: &mut Session, accounts: &Accounts) {
+    match accounts.of(s.flow.uid) {
+        Some(a) => (s.user, s.user_source) = (Some(a.user.clone()), a.source),
+        None if s.user.is_none() => s.user_source = accounts.source(s.flow.uid),
+        None => {}
     }
 }
 
@@ -295,14 +303,30 @@ fn name(s: &mut Session, n: &Ntlm) {
 mod tests {
     use super::super::testing::*;
     use super::*;
+    use crate::protocols::{kerberos::Kerberos, ntlmssp::Ntlm};
+
+    /// What comes of the events, the last one's change included.
+    fn played(s: &mut Sessions, events: Vec<Event>) -> (Session, Change) {
+        let site = std::sync::Arc::new(crate::site::Site::default());
+        let mut assets = crate::assets::Assets::new(site.clone());
+        let told = events.iter().map(|e| {
+            assets.update(e);
+            s.update(e, &Scene { site: &site, assets: &assets, now: e.ts })
+        });
+        told.flatten().last().unwrap()
+    }
+
+    fn smb(m: Smb) -> Message {
+        Message::Smb(Box::new(m))
+    }
 
     #[test]
     fn a_half_open_contact_is_no_session_and_a_refused_logon_does_not_live() {
         let mut s = Sessions::new(8, Service::is_remote_admin);
         let f = flow(at(0.0), "10.0.0.5", "10.0.0.9", 3389);
-        let (got, change) = s.update(&contact(at(0.1), f, Outcome::Answered, crate::event::Shape::Syn)).unwrap();
+        let (got, change) = played(&mut s, vec![contact(at(0.1), f, Outcome::Answered, crate::event::Shape::Syn)]);
         assert!(!got.speaks && change == Change::Answered);
-        let (got, change) = s.update(&ended(record(f, at(0.4), [2_100, 2_400]))).unwrap();
+        let (got, change) = played(&mut s, vec![ended(record(f, at(0.4), [2_100, 2_400]))]);
         assert!(got.speaks && !got.lives && got.ended && change == Change::Speaks);
         assert_eq!(s.held(), (0, 0));
     }
@@ -312,12 +336,30 @@ mod tests {
         let mut s = Sessions::new(8, Service::is_remote_admin);
         let f = flow(at(0.0), "10.0.0.5", "10.0.0.9", 445);
         let ntlm = Ntlm { kind: 3, user: Some("admin".into()), domain: Some("HOSP".into()), ..Ntlm::default() };
-        s.update(&message(at(0.1), f, true, Message::Smb(Box::new(Smb::Ntlm(ntlm)))));
-        let tree = |p: &str| Message::Smb(Box::new(Smb::Tree { path: p.into(), status: 0, kind: 1 }));
-        let (got, _) = s.update(&message(at(0.2), f, false, tree("\\\\X\\ADMIN$"))).unwrap();
+        let tree = |p: &str| smb(Smb::Tree { path: p.into(), status: 0, kind: 1 });
+        let logon = vec![message(at(0.1), f, true, smb(Smb::Ntlm(ntlm))), message(at(0.2), f, false, tree("\\\\X\\ADMIN$"))];
+        let (got, _) = played(&mut s, logon);
         assert_eq!((got.user.as_deref(), got.user_source), (Some("HOSP\\admin"), "ntlm"));
         assert!(got.shares.admin && !got.shares.disk && got.logged_on);
-        let (got, _) = s.update(&message(at(0.3), f, false, tree("\\\\X\\karte"))).unwrap();
+        let (got, _) = played(&mut s, vec![message(at(0.3), f, false, tree("\\\\X\\karte"))]);
         assert!(got.shares.disk);
+    }
+
+    #[test]
+    fn a_ticket_names_the_account_if_it_was_seen_given() {
+        let ticket = |kind, client: Option<&str>| {
+            let client = client.map(str::to_owned);
+            Message::Kerberos(Box::new(Kerberos { kind, client, realm: "HOSP.EXAMPLE".into(), ticket: Some(9), ..Kerberos::default() }))
+        };
+        let kdc = flow(at(0.0), "10.0.0.5", "10.0.0.1", 88);
+        let f = flow(at(1.0), "10.0.0.5", "10.0.0.9", 445);
+        let logon = Smb::Session { status: 0, session: 1, guest: false, encrypted: false, kerberos: true };
+        let given = message(at(0.1), kdc, false, ticket(13, Some("adm-kondo")));
+        let shown = vec![message(at(1.1), f, true, ticket(14, None)), message(at(1.2), f, false, smb(logon))];
+        let mut s = Sessions::new(8, Service::is_remote_admin);
+        let (got, _) = played(&mut s, shown.clone());
+        assert_eq!((got.user, got.user_source), (None, "none: the ticket was issued before the capture or elsewhere"));
+        let (got, change) = played(&mut s, [vec![given], shown].concat());
+        assert_eq!((got.user.as_deref(), got.user_source, change), (Some("adm-kondo@HOSP.EXAMPLE"), "kerberos", Change::Entered));
     }
 }

@@ -59,7 +59,7 @@ impl Detector for SmbFanout {
         {
             self.fan.failed(c);
         }
-        if let Some((session, change)) = self.sessions.update(event)
+        if let Some((session, change)) = self.sessions.update(event, scene)
             && !matches!(change, Change::Answered | Change::More)
             && session.speaks
         {

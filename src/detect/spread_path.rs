@@ -210,7 +210,7 @@ impl SpreadPath {
         (f.service, f.outcome) = (tree.last()?.via, Outcome::Succeeded);
         f.count = tree.len() as u64;
         let user = tree.iter().rev().find_map(|s| s.user.clone().map(|u| (u, s.user_source)));
-        f.set("user_source", user.as_ref().map_or("none: the logons were not readable", |u| u.1));
+        f.set("user_source", user.as_ref().map_or(root.user_source, |u| u.1));
         f.user = user.map(|u| u.0);
         for s in tree {
             f.add_resp(s.to);
@@ -238,7 +238,7 @@ impl Detector for SpreadPath {
         Interest::ADMIN
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
-        let Some((s, _)) = self.sessions.update(event) else { return };
+        let Some((s, _)) = self.sessions.update(event, scene) else { return };
         let Some(step) = self.step(&s, scene) else { return };
         if !self.keep(&step) {
             return;

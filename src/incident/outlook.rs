@@ -94,6 +94,8 @@ pub struct Around {
     by_host: Vec<Joint>,
     by_user: Vec<Joint>,
     out: Vec<(Addr, Addr, Service, Edge)>,
+    /// Accounts in lower case and the hosts that let them in.
+    places: BTreeMap<String, Vec<Addr>>,
 }
 
 impl Around {
@@ -105,7 +107,12 @@ impl Around {
         by_user.sort_unstable_by_key(|j| (j.user, j.host, j.proto, j.port));
         let mut out: Vec<_> = assets.edges.iter().collect();
         out.sort_unstable_by_key(|(orig, resp, service, _)| (*orig, *resp, *service));
-        Around { by_host, by_user, out }
+        let mut places: BTreeMap<String, Vec<Addr>> = BTreeMap::new();
+        for (user, host, _) in assets.accounts.places() {
+            places.entry(user.to_owned()).or_default().push(host);
+        }
+        places.values_mut().for_each(|hosts| hosts.sort_unstable());
+        Around { by_host, by_user, out, places }
     }
 }
 
@@ -140,10 +147,20 @@ fn next(incident: &Incident, story: &BTreeSet<Addr>, site: &Site, assets: &Asset
         by.push(*from);
         *last = edge.last_ts.max(*last);
     }
-    let mut all: Vec<Next> = found
+    let mut why: BTreeMap<Addr, Vec<Why>> = BTreeMap::new();
+    for (host, ways) in found {
+        why.insert(host, ways.into_iter().map(|(via, (from, ts))| Why::Reached { via, from, ts }).collect());
+    }
+    for (user, _) in &incident.accounts {
+        let hosts = around.places.get(&user.to_lowercase()).into_iter().flatten();
+        for host in hosts.filter(|h| !story.contains(h) && site.is_inside(**h)) {
+            why.entry(*host).or_default().push(Why::Account(user.clone()));
+        }
+    }
+    let mut all: Vec<Next> = why
         .into_iter()
-        .map(|(host, ways)| {
-            let why = ways.into_iter().map(|(via, (from, ts))| Why::Reached { via, from, ts }).collect();
+        .map(|(host, mut why)| {
+            why.truncate(MAX_LINES);
             Next { host, name: name(assets, host), role: assets.role(host), why }
         })
         .collect();

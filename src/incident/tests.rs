@@ -2,7 +2,7 @@
 use super::*;
 use crate::assets::Assets;
 use crate::base::{Lang, Outcome, Service, Severity, Span};
-use crate::detect::testing::{a, arp, at, contact, ended, flow, hospital, mac_of, record, session};
+use crate::detect::testing::{a, arp, at, contact, ended, flow, hospital, mac_of, record, session, smb_session_as};
 use crate::detect::{Finding, Subject};
 use crate::event::{Coverage, Event, Shape};
 use crate::site::Site;
@@ -149,6 +149,8 @@ fn a_card_tells_who_works_with_a_host_and_what_is_next() {
     ev.push(contact(at(31.0), flow(at(31.0), "10.10.30.12", "10.10.20.10", 443), Outcome::Answered, Shape::Syn));
     ev.extend(session(at(40.0), "10.10.20.10", "10.10.20.20", 3389, 30));
     ev.extend(used(41.0, "10.10.10.13", "10.10.20.10", 445));
+    // The intruder's account is known to another server too.
+    ev.extend(smb_session_as(at(42.0), "10.10.30.11", "10.10.20.5", &["netlogon"], "HOSP\\admin"));
     d.see(ev);
     d.admit(path(50.0, &["10.10.40.10", "10.10.20.10", "10.10.10.13"]));
     let o = d.outlook(0);
@@ -156,11 +158,12 @@ fn a_card_tells_who_works_with_a_host_and_what_is_next() {
     assert_eq!(card.users, (6, 5), "the terminal of the story is nobody to be asked");
     let served: Vec<_> = card.serves.iter().map(|s| (s.service, s.port, s.users, s.clinical)).collect();
     assert_eq!(served, [(Service::Sql, 1433, 5, 5), (Service::Tls, 443, 1, 0)]);
-    assert_eq!(o.next.iter().map(|n| n.host).collect::<Vec<_>>(), [a("10.10.20.20")]);
-    assert_eq!(o.next[0].why, [Why::Reached { via: Service::Rdp, from: vec![a("10.10.20.10")], ts: at(40.0) }]);
+    assert_eq!(o.next.iter().map(|n| n.host).collect::<Vec<_>>(), [a("10.10.20.5"), a("10.10.20.20")]);
+    assert_eq!(o.next[0].why, [Why::Account("HOSP\\admin".into())]);
+    assert_eq!(o.next[1].why, [Why::Reached { via: Service::Rdp, from: vec![a("10.10.20.10")], ts: at(40.0) }]);
     for lang in [Lang::En, Lang::Ja] {
         assert!(card.words(lang).contains("1433") && card.words(lang).contains('6'), "{}", card.words(lang));
-        assert!(o.next[0].why[0].words(lang).contains("10.10.20.10"));
+        assert!(o.next[0].why[0].words(lang).contains("admin") && o.next[1].why[0].words(lang).contains("10.10.20.10"));
         assert!(d.book.incidents()[0].next(&o, lang).iter().any(|s| s.contains("10.10.20.20")), "what may be next is a step");
     }
     assert!(o.card("10.10.10.13").unwrap().words(Lang::En).contains("nobody"));

@@ -78,7 +78,8 @@ impl<'a> Story<'a> {
         }
         f.count = v.count;
         let users = self.users();
-        f.set("user_source", users.first().map_or("none: the logon was not readable", |u| u.1));
+        let nobody = self.targets.first().map_or("", |t| t.0.visit.user_source);
+        f.set("user_source", users.first().map_or(nobody, |u| u.1));
         f.user = users.first().map(|u| u.0.to_owned());
         f.set("users", users.iter().map(|u| u.0).collect::<Vec<_>>());
         f.set("score", (v.score * 100.0).round() / 100.0);
