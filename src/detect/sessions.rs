@@ -6,7 +6,7 @@ use crate::assets::Accounts;
 use crate::base::{Outcome, Service, Span, Timestamp};
 use crate::bounded::BoundedMap;
 use crate::event::{Event, EventKind, FlowInfo, FlowRecord};
-use crate::protocols::{Message, rdp::Rdp, smb::PENDING, smb::Smb};
+use crate::protocols::{Message, rdp::Rdp, smb::PENDING, smb::Smb, vnc::Vnc};
 
 /// A session must have carried this much payload in each direction to count as used, in bytes. A refused RDP logon (CredSSP) stays near 2 KiB
 /// and ends within a second; lower it and guessing looks like working.
@@ -256,6 +256,8 @@ fn read(s: &mut Session, from_orig: bool, message: &Message) -> Change {
                 said(spoke)
             }
         },
+        Message::Rdp(m) if matches!(m.as_ref(), Rdp::Logon { .. }) => judged(s, matches!(m.as_ref(), Rdp::Logon { accepted: true })),
+        Message::Vnc(Vnc::Logon { accepted, .. }) => judged(s, *accepted),
         Message::Rdp(m) => {
             if let Rdp::Request { cookie: Some(c), .. } = m.as_ref()
                 && s.user.is_none()
@@ -269,6 +271,18 @@ fn read(s: &mut Session, from_orig: bool, message: &Message) -> Change {
             s.speaks |= !from_orig;
             said(spoke || !s.speaks)
         }
+    }
+}
+
+/// The responder's verdict on a logon.
+fn judged(s: &mut Session, accepted: bool) -> Change {
+    s.speaks = true;
+    if accepted {
+        (s.logged_on, s.refused) = (true, false);
+        Change::Entered
+    } else {
+        s.refused = true;
+        Change::Refused
     }
 }
 
