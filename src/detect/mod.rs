@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod address_conflict;
+mod backup_attack;
 mod claims;
 mod clinical_egress;
 mod dark_contact;
@@ -12,6 +13,7 @@ mod hosts;
 mod new_admin_edge;
 mod outbound;
 mod policy_violation;
+mod ransomware_smb;
 mod rdp_fanout;
 mod rogue_dhcp;
 mod scan;
@@ -92,6 +94,8 @@ pub static DETECTORS: &[(&str, Build)] = &[
     (rdp_fanout::ID, rdp_fanout::build),
     (new_admin_edge::ID, new_admin_edge::build),
     (spread_path::ID, spread_path::build),
+    (ransomware_smb::ID, ransomware_smb::build),
+    (backup_attack::ID, backup_attack::build),
 ];
 
 /// One step of a path as evidence, the same in every detector: `{ts, from, to, via, user, outcome}`. The incident's path is made of these.

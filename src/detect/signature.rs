@@ -16,11 +16,13 @@ macro_rules! embedded {
 }
 const EMBEDDED: &[(&str, &str)] = embedded![
     "address-conflict",
+    "backup-attack",
     "clinical-egress",
     "dark-contact",
     "egress-attempt",
     "new-admin-edge",
     "policy-violation",
+    "ransomware-smb",
     "rdp-fanout",
     "rogue-dhcp",
     "scan",

@@ -129,6 +129,9 @@ pub const FURTHER: &[Further] = &[
         orig: Some(SUPPLIER),
         is: "The management server's scene turned malicious: it is not an administrator who enters it, but the supplier.",
     },
+    super::recipes_impact::RANSOMWARE_SEALED,
+    super::recipes_impact::RANSOMWARE_SLOW,
+    super::recipes_impact::BENIGN_SEALED,
 ];
 
 /// A long story between a morning and noon: the quiet day is the recipe's own, monitoring goes on.

@@ -13,6 +13,7 @@ pub mod names;
 pub mod net;
 pub mod pcap;
 pub mod recipes;
+pub mod recipes_impact;
 pub mod remote;
 pub mod rng;
 pub mod smb;

@@ -40,6 +40,8 @@ pub const RECIPES: &[Recipe] = &[
     RDP_FANOUT,
     NEW_ADMIN_EDGE,
     SPREAD_PATH,
+    super::recipes_impact::RANSOMWARE_SMB,
+    super::recipes_impact::BACKUP_ATTACK,
 ];
 
 /// The demonstration: some seven minutes of one morning.

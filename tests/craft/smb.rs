@@ -6,6 +6,7 @@ use super::tcp::Tcp;
 
 const DONE: u32 = 0;
 const MORE: u32 = 0xc000_0016;
+const NO_MORE_FILES: u32 = 0x8000_0006;
 /// STATUS_LOGON_FAILURE.
 pub const LOGON_FAILURE: u32 = 0xc000_006d;
 /// STATUS_ACCESS_DENIED.
@@ -105,6 +106,7 @@ pub struct Smb {
     session: u64,
     tree: u32,
     message: u64,
+    sealed: bool,
 }
 
 impl Smb {
@@ -112,7 +114,7 @@ impl Smb {
     pub fn connect(net: &mut Net, t: u64, a: &Host, b: &Host) -> Smb {
         let tcp = Tcp::open(net, t, a, b, 445);
         let session = 0x0000_0400_0000_0001 | (net.rng.next() & 0xffff) << 8;
-        let mut s = Smb { tcp, session: 0, tree: 0, message: 0 };
+        let mut s = Smb { tcp, session: 0, tree: 0, message: 0, sealed: false };
         let contexts =
             [&[1, 0, 38, 0, 0, 0, 0, 0, 1, 0, 32, 0, 1, 0][..], &net.rng.bytes(32), &[0, 0, 2, 0, 6, 0, 0, 0, 0, 0, 2, 0, 2, 0, 1, 0]].concat();
         let guid = net.rng.bytes(16);
@@ -167,47 +169,117 @@ impl Smb {
         self
     }
     fn create(&mut self, net: &mut Net, name: &str) -> Vec<u8> {
+        self.open(net, name, &Open::default())
+    }
+    /// A handle, as it is asked for and as it is granted (2.2.13, 2.2.14).
+    pub fn open(&mut self, net: &mut Net, name: &str, how: &Open) -> Vec<u8> {
         let (name, id) = (utf16(name), net.rng.bytes(16));
         let ask = [
             &[57, 0, 0, 0, 2, 0, 0, 0][..],
             &[0; 16],
-            &[0x9f, 1, 0x12, 0, 0x80, 0, 0, 0, 7, 0, 0, 0, 3, 0, 0, 0, 0x40, 0, 0, 0, 120, 0],
+            &[0x9f, 1, 0x12, 0, 0x80, 0, 0, 0, 7, 0, 0, 0, how.disposition, 0, 0, 0, if how.directory { 0x21 } else { 0x40 }, 0, 0, 0, 120, 0],
             &(name.len() as u16).to_le_bytes(),
             &[0; 8],
             &name,
         ]
         .concat();
-        let answer = [&[89, 0, 0, 0, 1, 0, 0, 0][..], &[0; 32], &[0; 16], &[0x20, 0, 0, 0, 0, 0, 0, 0], &id, &[0; 8]].concat();
+        let size = how.size.to_le_bytes();
+        let attributes = [if how.directory { 0x10 } else { 0x20 }, 0, 0, 0, 0, 0, 0, 0];
+        let answer = [&[89, 0, 0, 0, how.action, 0, 0, 0][..], &[0; 32], &size, &size, &attributes, &id, &[0; 8]].concat();
         self.round(net, 5, DONE, &ask, &answer);
         id
     }
-    fn shut(&mut self, net: &mut Net, id: &[u8]) {
+    /// Closes it.
+    pub fn shut(&mut self, net: &mut Net, id: &[u8]) {
         let ask = [&[24, 0, 0, 0, 0, 0, 0, 0][..], id].concat();
         self.round(net, 6, DONE, &ask, &[&[60, 0][..], &[0; 58]].concat());
     }
     /// Writes a file of `n` bytes.
     pub fn write(&mut self, net: &mut Net, name: &str, n: usize) -> &mut Smb {
         let id = self.create(net, name);
-        let (mut at, data) = (0u64, net.rng.bytes(n));
+        let data = net.rng.bytes(n);
+        self.put(net, &id, &data);
+        self.shut(net, &id);
+        self
+    }
+    /// Writes content to a handle.
+    pub fn put(&mut self, net: &mut Net, id: &[u8], data: &[u8]) {
+        let mut at = 0u64;
         for part in data.chunks(32_768) {
-            let ask = [&[49, 0, 112, 0][..], &(part.len() as u32).to_le_bytes(), &at.to_le_bytes(), &id, &[0; 16], part].concat();
+            let ask = [&[49, 0, 112, 0][..], &(part.len() as u32).to_le_bytes(), &at.to_le_bytes(), id, &[0; 16], part].concat();
             let answer = [&[17, 0, 0, 0][..], &(part.len() as u32).to_le_bytes(), &[0; 8]].concat();
             self.round(net, 9, DONE, &ask, &answer);
             at += part.len() as u64;
         }
+    }
+    /// Reads content from a handle.
+    pub fn get(&mut self, net: &mut Net, id: &[u8], data: &[u8]) {
+        let mut at = 0u64;
+        for part in data.chunks(32_768) {
+            let ask = [&[49, 0, 80, 0][..], &(part.len() as u32).to_le_bytes(), &at.to_le_bytes(), id, &[0; 16], &[0]].concat();
+            let answer = [&[17, 0, 80, 0][..], &(part.len() as u32).to_le_bytes(), &[0; 8], part].concat();
+            self.round(net, 8, DONE, &ask, &answer);
+            at += part.len() as u64;
+        }
+    }
+    /// Sets a handle's information of a class (2.2.39).
+    fn set(&mut self, net: &mut Net, id: &[u8], class: u8, body: &[u8]) {
+        let ask = [&[33, 0, 1, class][..], &(body.len() as u32).to_le_bytes(), &[96, 0, 0, 0], &[0; 4], id, body].concat();
+        self.round(net, 17, DONE, &ask, &[2, 0]);
+    }
+    /// Another name for a handle's file ([MS-FSCC] 2.4.42).
+    pub fn set_name(&mut self, net: &mut Net, id: &[u8], to: &str) {
+        let to = utf16(to);
+        self.set(net, id, 10, &[&[1, 0, 0, 0, 0, 0, 0, 0][..], &[0; 8], &(to.len() as u32).to_le_bytes(), &to].concat());
+    }
+    /// Another name for a file.
+    pub fn rename(&mut self, net: &mut Net, name: &str, to: &str) -> &mut Smb {
+        let id = self.open(net, name, &Open::default());
+        self.set_name(net, &id, to);
         self.shut(net, &id);
+        self
+    }
+    /// Deletes a file ([MS-FSCC] 2.4.11).
+    pub fn delete(&mut self, net: &mut Net, name: &str) -> &mut Smb {
+        let id = self.open(net, name, &Open::default());
+        self.set(net, &id, 13, &[1]);
+        self.shut(net, &id);
+        self
+    }
+    /// Lists a directory: one answer with entries, one that says there are no more (2.2.33).
+    pub fn list(&mut self, net: &mut Net, name: &str) -> &mut Smb {
+        let id = self.open(net, name, &Open { directory: true, ..Open::default() });
+        let ask = [&[33, 0, 37, 1, 0, 0, 0, 0][..], &id, &[96, 0, 2, 0, 0, 0, 1, 0], b"*\0"].concat();
+        let entries = net.rng.bytes(400);
+        self.round(net, 14, DONE, &ask, &[&[9, 0, 72, 0][..], &400u32.to_le_bytes(), &entries].concat());
+        self.round(net, 14, NO_MORE_FILES, &ask, &error());
+        self.shut(net, &id);
+        self
+    }
+    /// A file read whole.
+    pub fn fetch(&mut self, net: &mut Net, name: &str, data: &[u8]) -> &mut Smb {
+        let id = self.open(net, name, &Open { size: data.len() as u64, ..Open::default() });
+        self.get(net, &id, data);
+        self.shut(net, &id);
+        self
+    }
+    /// A file written whole: a new one, or an old one overwritten.
+    pub fn store(&mut self, net: &mut Net, name: &str, data: &[u8], new: bool) -> &mut Smb {
+        let id = self.open(net, name, &Open { disposition: 5, action: if new { 2 } else { 3 }, ..Open::default() });
+        self.put(net, &id, data);
+        self.shut(net, &id);
+        self
+    }
+    /// From here on everything is encrypted ([MS-SMB2] 2.2.41).
+    pub fn seal(&mut self) -> &mut Smb {
+        self.sealed = true;
         self
     }
     /// Reads a file of `n` bytes.
     pub fn read(&mut self, net: &mut Net, name: &str, n: usize) -> &mut Smb {
         let id = self.create(net, name);
-        let (mut at, data) = (0u64, net.rng.bytes(n));
-        for part in data.chunks(32_768) {
-            let ask = [&[49, 0, 80, 0][..], &(part.len() as u32).to_le_bytes(), &at.to_le_bytes(), &id, &[0; 16], &[0]].concat();
-            let answer = [&[17, 0, 80, 0][..], &(part.len() as u32).to_le_bytes(), &[0; 8], part].concat();
-            self.round(net, 8, DONE, &ask, &answer);
-            at += part.len() as u64;
-        }
+        let data = net.rng.bytes(n);
+        self.get(net, &id, &data);
         self.shut(net, &id);
         self
     }
@@ -216,6 +288,12 @@ impl Smb {
         self.tree = 0;
         self.round(net, 2, DONE, &[4, 0, 0, 0], &[4, 0, 0, 0]);
         self.tcp.wait(5 * MS).close(net)
+    }
+    /// A message of so many bytes, encrypted: signature, nonce, the message's length, flags, session.
+    fn transform(&self, net: &mut Net, len: usize) -> Vec<u8> {
+        let (signature, nonce, body) = (net.rng.bytes(16), net.rng.bytes(12), net.rng.bytes(len));
+        let session = self.session.to_le_bytes();
+        [&[0xfd, b'S', b'M', b'B'][..], &signature, &nonce, &[0; 4], &(len as u32).to_le_bytes(), &[0, 0, 1, 0], &session, &body].concat()
     }
     /// One request and its answer.
     fn round(&mut self, net: &mut Net, command: u16, status: u32, ask: &[u8], answer: &[u8]) {
@@ -239,9 +317,27 @@ impl Smb {
             .concat()
         };
         let framed = |m: Vec<u8>| [&(m.len() as u32).to_be_bytes()[..], &m].concat();
-        let up = framed([head(0, 0), ask.to_vec()].concat());
-        let down = framed([head(1, status), answer.to_vec()].concat());
+        let (mut up, mut down) = ([head(0, 0), ask.to_vec()].concat(), [head(1, status), answer.to_vec()].concat());
+        if self.sealed {
+            (up, down) = (self.transform(net, up.len()), self.transform(net, down.len()));
+        }
+        let (up, down) = (framed(up), framed(down));
         self.tcp.up(net, &up).wait(200 * US).down(net, &down).wait(300 * US);
+    }
+}
+
+/// How a file is opened: the disposition asked for (1 open, 2 create, 3 open or create, 5 overwrite or create), the action granted (1 opened,
+/// 2 created, 3 overwritten), its size.
+pub struct Open {
+    pub disposition: u8,
+    pub action: u8,
+    pub size: u64,
+    pub directory: bool,
+}
+
+impl Default for Open {
+    fn default() -> Open {
+        Open { disposition: 3, action: 1, size: 0, directory: false }
     }
 }
 

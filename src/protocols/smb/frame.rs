@@ -6,6 +6,7 @@ use super::super::stream::{Pending, Step};
 use super::super::{Message, Side, StreamParser};
 use super::files::Files;
 use super::life::{Sealed, Work};
+use super::rewrites::Rewrites;
 use super::{Smb, v1, v2};
 use crate::base::{Span, Timestamp};
 use memchr::memmem::Finder;
@@ -124,6 +125,7 @@ pub(super) struct Messages {
     v2: v2::Outstanding,
     files: Files,
     sealed: Sealed,
+    rewrites: Rewrites,
     sealed_told: Timestamp,
     side: usize,
     told: Told,
@@ -146,6 +148,9 @@ const COMPRESSION: usize = 16;
 /// Encrypted traffic is told after so long, or so many bytes.
 const SEALED_AFTER: Span = Span::secs(10);
 const SEALED_BYTES: u64 = 64 << 20;
+/// … and sooner when files are rewritten: after so many, or so long.
+const REWRITTEN: u32 = 4;
+const REWRITTEN_AFTER: Span = Span::secs(1);
 
 impl Reader {
     pub(super) fn new() -> Self {
@@ -156,6 +161,7 @@ impl Reader {
                 v2: v2::Outstanding::new(),
                 files: Files::new(),
                 sealed: Sealed::default(),
+                rewrites: Rewrites::default(),
                 sealed_told: Timestamp(0),
                 side: 0,
                 told: Told::default(),
@@ -179,6 +185,7 @@ impl StreamParser for Reader {
     }
     fn end(&mut self, out: &mut Vec<Message>) {
         self.messages.files.end(out);
+        self.messages.end_rewrites();
         self.messages.tell_sealed(true, out);
     }
     fn gap(&mut self, from: Side, lost: u64) {
@@ -187,6 +194,7 @@ impl StreamParser for Reader {
         if !pending.gap(lost) {
             *place = Place::Lost(0);
         }
+        self.messages.rewrites.lost();
     }
     fn done(&self) -> bool {
         self.hopeless
@@ -271,7 +279,15 @@ impl Messages {
             out.push(Message::Smb(Box::new(Smb::Encrypted)));
             self.sealed_told = self.files.now;
         }
-        self.sealed.encrypted(self.side, left.saturating_sub(TRANSFORM));
+        let bytes = left.saturating_sub(TRANSFORM);
+        self.sealed.encrypted(self.side, bytes);
+        let written = self.rewrites.message(self.side, bytes);
+        self.sealed.rewrote(written);
+    }
+    /// The last file rewritten has no other behind it.
+    fn end_rewrites(&mut self) {
+        let written = self.rewrites.end();
+        self.sealed.rewrote(written);
     }
     /// Only the header is read. Its offset and length must lie inside what there is, or make sense when unpacked.
     fn compressed(&mut self, w: &[u8], left: usize, out: &mut Vec<Message>) {
@@ -291,7 +307,9 @@ impl Messages {
             return;
         }
         let [up, down] = self.sealed.bytes;
-        let due = end || up + down >= SEALED_BYTES || self.files.now.since(self.sealed_told) >= SEALED_AFTER;
+        let waited = self.files.now.since(self.sealed_told);
+        let rewritten = self.sealed.rewritten >= REWRITTEN || self.sealed.rewritten > 0 && waited >= REWRITTEN_AFTER;
+        let due = end || rewritten || up + down >= SEALED_BYTES || waited >= SEALED_AFTER;
         if due && self.sealed != Sealed::default() {
             self.sealed_told = self.files.now;
             out.push(Message::SmbWork(Box::new(Work::Sealed(std::mem::take(&mut self.sealed)))));

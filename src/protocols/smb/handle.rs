@@ -141,6 +141,7 @@ pub(super) fn fine(status: u32) -> bool {
 pub(super) fn sample(sampler: &mut Sampler, content: &mut Content, seen: &[u8], start: bool, room: bool) {
     if start && content.magic == Magic::Unknown {
         content.magic = Magic::of(seen);
+        content.start |= !seen.is_empty();
     }
     if sampler.wants(room) > 0 {
         sampler.take(seen, content);

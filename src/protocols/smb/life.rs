@@ -87,6 +87,8 @@ pub struct Content {
     pub entropy: u16,
     /// What the file's first bytes say it is.
     pub magic: Magic,
+    /// The file's first bytes were among what was looked at: an unknown magic is then no known kind.
+    pub start: bool,
 }
 
 /// Kinds of files told by their first bytes.
@@ -127,6 +129,12 @@ pub enum Magic {
     EventLog,
     /// Extensible storage: ntds.dit, mail.
     Ese,
+    /// Pictures, sound and film of other kinds: TIFF, JPEG 2000, Photoshop, RIFF, MP4, MP3, Ogg, FLAC.
+    Media,
+    /// bzip2, xz, Zstandard, LZ4.
+    Packed,
+    /// A database or a disk in one file: SQLite, Access, Outlook, VHDX, VMDK.
+    Database,
 }
 
 impl Magic {
@@ -149,12 +157,31 @@ impl Magic {
             (b"GIF8", Magic::Image),
             (b"regf", Magic::Hive),
             (b"ElfFile\0", Magic::EventLog),
+            (b"II*\0", Magic::Media),
+            (b"MM\0*", Magic::Media),
+            (b"8BPS", Magic::Media),
+            (b"RIFF", Magic::Media),
+            (b"OggS", Magic::Media),
+            (b"fLaC", Magic::Media),
+            (b"ID3", Magic::Media),
+            (b"\0\0\0\x0cjP  ", Magic::Media),
+            (b"\xff\x4f\xff\x51", Magic::Media),
+            (b"BZh", Magic::Packed),
+            (b"\xfd7zXZ\0", Magic::Packed),
+            (b"\x28\xb5\x2f\xfd", Magic::Packed),
+            (b"\x04\x22\x4d\x18", Magic::Packed),
+            (b"SQLite format 3\0", Magic::Database),
+            (b"\0\x01\0\0Standard ", Magic::Database),
+            (b"!BDN", Magic::Database),
+            (b"vhdxfile", Magic::Database),
+            (b"KDMV", Magic::Database),
         ];
         if let Some(m) = BY_START.iter().find(|m| b.starts_with(m.0)) {
             return m.1;
         }
         match (b.get(4..8), b.get(128..132)) {
             (Some(b"\xef\xcd\xab\x89"), _) => Magic::Ese,
+            (Some(b"ftyp"), _) => Magic::Media,
             (_, Some(b"DICM")) => Magic::Dicom,
             _ => Magic::Unknown,
         }
@@ -172,6 +199,11 @@ pub struct Sealed {
     pub sizes: [[u32; 10]; 2],
     /// Compressed messages ([MS-SMB2] 2.2.42).
     pub compressed: [u32; 2],
+    /// Different files in a row that were read, written back as long (each longer by the same) and renamed, deleted or set otherwise, as the sizes of
+    /// requests and answers tell.
+    pub rewritten: u32,
+    /// Bytes written in these.
+    pub rewritten_bytes: u64,
 }
 
 impl Sealed {
@@ -186,6 +218,12 @@ impl Sealed {
             *b = b.saturating_add(bytes as u64);
             s.iter_mut().skip(class).take(1).for_each(|n| *n = n.saturating_add(1));
         }
+    }
+    /// Files rewritten, of so many bytes.
+    pub(super) fn rewrote(&mut self, done: Option<(u32, u64)>) {
+        let (files, bytes) = done.unwrap_or_default();
+        self.rewritten = self.rewritten.saturating_add(files);
+        self.rewritten_bytes = self.rewritten_bytes.saturating_add(bytes);
     }
     /// A compressed message.
     pub(super) fn compressed(&mut self, side: usize) {

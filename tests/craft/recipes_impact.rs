@@ -1,0 +1,284 @@
+//! Captures of what an intruder comes for: files encrypted, backups destroyed, notes printed, defences silenced; and of the honest work that looks like it.
+
+use super::further::Further;
+use super::hospital::*;
+use super::net::{Host, MS, Net, S};
+use super::recipes::{Recipe, START};
+use super::smb::{LOGON_FAILURE, Logon, Open, Smb};
+use super::stories::STOLEN;
+
+/// When the story begins: the network has been seen for a while.
+const T: u64 = START + 60 * S;
+const NURSE: Logon = Logon { domain: "HILL", user: "nurse3", workstation: "WARD-PC02" };
+const CLERK: Logon = Logon { domain: "HILL", user: "clerk", workstation: "OFFICE-02" };
+const BACKUP_AS: Logon = Logon { domain: "HILL", user: "svc-backup", workstation: "BACKUP" };
+const INTRUDER: Logon = Logon { domain: "HILL", user: STOLEN, workstation: "WARD-PC07" };
+
+/// Content that keeps what the name promises: text, or the first bytes of its kind and then packed data.
+fn document(net: &mut Net, name: &str, n: usize) -> Vec<u8> {
+    let mut data = net.rng.bytes(n);
+    let first: &[u8] = match name.rsplit('.').next() {
+        Some("docx" | "xlsx") => b"PK\x03\x04\x14\0\x06\0",
+        Some("pdf") => b"%PDF-1.7\r\n%\xe2\xe3",
+        Some("jpg") => b"\xff\xd8\xff\xe1\0\x18Exif",
+        Some("gz") => b"\x1f\x8b\x08\0",
+        _ => {
+            data.iter_mut().for_each(|b| *b = b"etaoin shrdlu,0123456789\r\nABCDEF"[usize::from(*b) % 32]);
+            return data;
+        }
+    };
+    data[..first.len()].copy_from_slice(first);
+    data
+}
+
+/// The share's files: name and length.
+fn names(n: usize) -> Vec<(String, usize)> {
+    let ending = ["docx", "txt", "xlsx", "pdf", "csv"];
+    (0..n).map(|i| (format!("2026\\{}\\doc{i:02}.{}", ["round", "duty", "orders"][i % 3], ending[i % 5]), 700 + 61 * i)).collect()
+}
+
+fn session(net: &mut Net, t: u64, a: &Host, b: &Host, who: &Logon, share: &str) -> Smb {
+    let mut s = Smb::connect(net, t, a, b);
+    s.logon(net, who, 0).tree(net, "IPC$", 0).tree(net, share, 0);
+    s
+}
+
+/// One client reads, overwrites and renames file after file, and leaves a note in each directory.
+fn encrypt(net: &mut Net, s: &mut Smb, files: &[(String, usize)], pace: u64) {
+    for dir in ["2026", "2026\\round", "2026\\duty", "2026\\orders"] {
+        s.list(net, dir);
+        let note = document(net, "note.txt", 700);
+        s.store(net, &format!("{dir}\\HOW_TO_GET_BACK.txt"), &note, true);
+    }
+    for (name, n) in files {
+        let (old, new) = (document(net, name, *n), net.rng.bytes(*n + 48));
+        s.fetch(net, name, &old);
+        s.store(net, name, &new, false).rename(net, name, &format!("{name}.hk2q"));
+        s.tcp.wait(pace);
+    }
+}
+
+pub const RANSOMWARE_SMB: Recipe = Recipe {
+    id: "ransomware-smb",
+    attack: |net| {
+        let mut s = session(net, T, &WARD[6], &FILES, &INTRUDER, "ward3");
+        encrypt(net, &mut s, &names(18), 60 * MS);
+        s.close(net);
+        let mut s = session(net, T + 20 * S, &WARD[6], &EMR, &INTRUDER, "export");
+        encrypt(net, &mut s, &names(5), 60 * MS);
+        s.close(net);
+    },
+    benign: |net| {
+        backup_run(net, T);
+        office_saves(net, T + 3 * S);
+        batches(net, T + 20 * S);
+        let mut s = session(net, T + 40 * S, &OFFICE[1], &FILES, &CLERK, "archive");
+        // A year is moved to the archive, another set gets an ending by a tool; old logs are turned.
+        for (name, _) in names(12) {
+            s.rename(net, &name, &format!("archive\\{name}"));
+        }
+        for i in 0..12 {
+            s.rename(net, &format!("list\\a{i}.csv"), &format!("list\\a{i}.csv.old"));
+            s.rename(net, &format!("log\\b{i}.log"), &format!("log\\b{i}.log.1"));
+        }
+        s.close(net);
+    },
+    site: "",
+    attack_is: &[
+        "WARD-PC07, with a stolen administrator's account, lists the directories of the file server's share, leaves HOW_TO_GET_BACK.txt in four of them, then reads eighteen documents, writes noise over each and renames it to `.hk2q`.",
+        "Twenty seconds later the same on the record server's export share, five files.",
+    ],
+    benign_is: &[
+        "A backup run that reads everything and writes an archive elsewhere; a restore; a virus scan that deletes one file.",
+        "Office saves (temporary file written, original renamed away, temporary renamed over it, old deleted); pictures rotated in place; PDFs printed anew; lists compressed one by one and the originals deleted.",
+        "A year moved to the archive, a mass rename by a tool, logs turned.",
+    ],
+    traps: &[
+        "Compressed documents have the entropy of noise: only their first bytes tell.",
+        "An office save deletes and replaces the original as ransomware does; what it writes is a document.",
+    ],
+};
+
+/// Everything is read, an archive is written on the backup server; some of it is restored; a scanner deletes one file.
+fn backup_run(net: &mut Net, t: u64) {
+    let mut s = session(net, t, &BACKUP, &FILES, &BACKUP_AS, "ward3");
+    for (name, n) in names(14) {
+        let data = document(net, &name, n);
+        s.fetch(net, &name, &data);
+    }
+    s.close(net);
+    let mut s = session(net, t + S, &FILES, &BACKUP, &BACKUP_AS, "store");
+    let archive = net.rng.bytes(16_000);
+    s.store(net, "files-2026-11-21.part", &archive, true).rename(net, "files-2026-11-21.part", "files-2026-11-21.vbk");
+    s.close(net);
+    let mut s = session(net, t + 2 * S, &BACKUP, &EMR, &BACKUP_AS, "export");
+    for (name, n) in names(8) {
+        let data = document(net, &name, n);
+        s.store(net, &name, &data, true);
+    }
+    s.close(net);
+    let mut s = session(net, t + 10 * S, &ADMIN, &FILES, &Logon { user: "svc-itam", workstation: "ITAM", ..BACKUP_AS }, "ward3");
+    for (name, n) in names(10) {
+        let data = document(net, &name, n);
+        s.fetch(net, &name, &data);
+    }
+    s.delete(net, &names(10)[7].0);
+    s.close(net);
+}
+
+fn office_saves(net: &mut Net, t: u64) {
+    let mut s = session(net, t, &WARD[1], &FILES, &NURSE, "ward3");
+    for (i, (name, n)) in names(15).into_iter().enumerate().filter(|(_, f)| f.0.ends_with("x")) {
+        let (old, new) = (document(net, &name, n), document(net, &name, n + 90));
+        s.fetch(net, &name, &old);
+        let temp = format!("2026\\~WRD{i:04}.tmp");
+        s.store(net, &temp, &new, true);
+        s.rename(net, &name, &format!("2026\\~WRL{i:04}.tmp")).rename(net, &temp, &name).delete(net, &format!("2026\\~WRL{i:04}.tmp"));
+        s.tcp.wait(900 * MS);
+    }
+    s.close(net);
+}
+
+fn batches(net: &mut Net, t: u64) {
+    let mut s = session(net, t, &OFFICE[1], &FILES, &CLERK, "office");
+    for i in 0..10 {
+        let (jpg, pdf, csv) = (format!("wound\\p{i}.jpg"), format!("forms\\f{i}.pdf"), format!("lists\\l{i}.csv"));
+        let (a, b) = (document(net, &jpg, 1_500 + 31 * i), document(net, &jpg, 1_500 + 31 * i));
+        s.fetch(net, &jpg, &a).store(net, &jpg, &b, false);
+        let b = document(net, &pdf, 900 + 77 * i);
+        s.store(net, &pdf, &b, false);
+        let (a, b) = (document(net, &csv, 1_500 + 11 * i), document(net, "x.gz", 700 + 3 * i));
+        s.fetch(net, &csv, &a).store(net, &format!("{csv}.gz"), &b, true).delete(net, &csv);
+    }
+    s.close(net);
+}
+
+/// A file under encryption: read, written back, renamed in one handle.
+fn rewrite(net: &mut Net, s: &mut Smb, name: &str, n: usize, to: &str) {
+    let (old, new) = (net.rng.bytes(n), net.rng.bytes(n + 32));
+    let id = s.open(net, name, &Open::default());
+    s.get(net, &id, &old);
+    s.put(net, &id, &new);
+    s.set_name(net, &id, to);
+    s.shut(net, &id);
+    s.tcp.wait(150 * MS);
+}
+
+pub const RANSOMWARE_SEALED: Further = Further {
+    id: "ransomware-smb",
+    name: "attack-sealed",
+    story: |net| {
+        let mut s = session(net, T, &WARD[6], &FILES, &INTRUDER, "ward3");
+        s.seal();
+        for (name, n) in names(16) {
+            rewrite(net, &mut s, &name, n, &format!("{name}.hk2q"));
+        }
+        s.close(net);
+    },
+    orig: Some(WARD[6]),
+    is: "The same under SMB3 encryption: nothing but sizes. Sixteen files are read, written back 32 bytes longer and renamed.",
+};
+
+pub const RANSOMWARE_SLOW: Further = Further {
+    id: "ransomware-smb",
+    name: "attack-slow",
+    story: |net| {
+        let mut s = session(net, T, &OFFICE[3], &FILES, &Logon { workstation: "OFFICE-04", ..CLERK }, "office");
+        for (i, (name, n)) in names(6).into_iter().enumerate() {
+            let (old, new) = (document(net, &name, n), net.rng.bytes(n + 528));
+            s.fetch(net, &name, &old);
+            s.store(net, &format!("2026\\{i}f3a{}", 7 * i), &new, true).delete(net, &name);
+            s.tcp.wait(25 * S);
+        }
+        s.close(net);
+    },
+    orig: Some(OFFICE[3]),
+    is: "Low and slow, as an ordinary user: every 25 seconds one document is read, an encrypted copy is written under a name of chance without an ending, the original is deleted. No note.",
+};
+
+pub const BENIGN_SEALED: Further = Further {
+    id: "ransomware-smb",
+    name: "benign-sealed",
+    story: |net| {
+        let mut s = session(net, T, &WARD[1], &FILES, &NURSE, "ward3");
+        s.seal();
+        // Copied down, then up, in turn; documents saved with another length; one list that a program keeps in a file.
+        for (name, n) in names(14) {
+            let (down, up) = (net.rng.bytes(n), net.rng.bytes(2 * n + 300));
+            s.fetch(net, &name, &down).store(net, &format!("new\\{name}"), &up, true);
+        }
+        for (name, n) in names(12) {
+            let (old, new) = (net.rng.bytes(n), net.rng.bytes(n * 3 / 2));
+            s.fetch(net, &name, &old).store(net, "2026\\~t.tmp", &new, true).rename(net, "2026\\~t.tmp", &name);
+        }
+        for _ in 0..14 {
+            rewrite(net, &mut s, "state.dat", 2_000, "state.dat");
+        }
+        s.close(net);
+        let mut s = session(net, T + 30 * S, &BACKUP, &FILES, &BACKUP_AS, "ward3");
+        s.seal();
+        for (name, n) in names(20) {
+            let data = net.rng.bytes(n);
+            s.fetch(net, &name, &data);
+        }
+        s.close(net);
+    },
+    orig: None,
+    is: "Encrypted SMB: files copied down and up in turn, documents saved with another length and renamed over, one state file rewritten again and again; a backup run.",
+};
+
+pub const BACKUP_ATTACK: Recipe = Recipe {
+    id: "backup-attack",
+    attack: |net| {
+        // The account is tried, then let in; what is on the share is deleted job by job.
+        for i in 0..4 {
+            let mut s = Smb::connect(net, T + i * 2 * S, &WARD[6], &BACKUP);
+            s.logon(net, &INTRUDER, LOGON_FAILURE);
+            s.tcp.close(net);
+        }
+        let mut s = session(net, T + 10 * S, &WARD[6], &BACKUP, &INTRUDER, "repository");
+        s.list(net, "jobs");
+        for i in 0..9 {
+            s.delete(net, &format!("jobs\\emr-2026-11-{:02}.vbk", 12 + i));
+            s.tcp.wait(300 * MS);
+        }
+        s.close(net);
+    },
+    benign: |net| {
+        // The database server keeps its last copies on the backup server: a new one, the oldest goes.
+        let sql = Logon { domain: "HILL", user: "svc-sql", workstation: "EMR" };
+        let mut s = session(net, T, &EMR, &BACKUP, &sql, "sql");
+        for db in ["karte", "orders", "master", "msdb", "model"] {
+            let copy = net.rng.bytes(6_000);
+            s.store(net, &format!("{db}-1121.bak.tmp"), &copy, true).rename(net, &format!("{db}-1121.bak.tmp"), &format!("{db}-1121.bak"));
+            s.delete(net, &format!("{db}-1107.bak"));
+        }
+        s.close(net);
+        // The backup server's own work: reads, and its retention on the file server's share.
+        let mut s = session(net, T + 5 * S, &BACKUP, &FILES, &BACKUP_AS, "backup-stage");
+        for i in 0..8 {
+            s.delete(net, &format!("stage\\part{i}.vib"));
+        }
+        s.close(net);
+        // A user's own old copies on an ordinary share, and two of them at that.
+        let mut s = session(net, T + 9 * S, &OFFICE[1], &FILES, &CLERK, "office");
+        s.delete(net, "budget.xlsx.bak").delete(net, "list.bak");
+        s.close(net);
+        // An inventory, by hand: a wrong password once.
+        let mut s = Smb::connect(net, T + 12 * S, &ADMIN, &BACKUP);
+        s.logon(net, &BACKUP_AS, LOGON_FAILURE);
+        s.tcp.close(net);
+        let mut s = session(net, T + 15 * S, &ADMIN, &BACKUP, &BACKUP_AS, "repository");
+        s.list(net, "jobs");
+        s.close(net);
+    },
+    site: "",
+    attack_is: &[
+        "WARD-PC07 is refused four times by the backup server, then let in, lists the repository and deletes nine backup files within three seconds.",
+    ],
+    benign_is: &[
+        "The record server's database keeps its copies on the backup server: five new ones under a temporary name, the five oldest deleted.",
+        "The backup server's own retention on the file server; two old copies of a user's deleted; the management server that looks, after one wrong password.",
+    ],
+    traps: &["Retention deletes as many backups as an intruder does; what it made before tells them apart."],
+};
