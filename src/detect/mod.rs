@@ -13,6 +13,7 @@ mod hosts;
 mod new_admin_edge;
 mod outbound;
 mod policy_violation;
+mod printer_burst;
 mod ransomware_smb;
 mod rdp_fanout;
 mod rogue_dhcp;
@@ -21,6 +22,7 @@ mod sessions;
 pub mod signature;
 mod smb_fanout;
 mod spread_path;
+mod terminal_to_terminal;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -96,6 +98,8 @@ pub static DETECTORS: &[(&str, Build)] = &[
     (spread_path::ID, spread_path::build),
     (ransomware_smb::ID, ransomware_smb::build),
     (backup_attack::ID, backup_attack::build),
+    (printer_burst::ID, printer_burst::build),
+    (terminal_to_terminal::ID, terminal_to_terminal::build),
 ];
 
 /// One step of a path as evidence, the same in every detector: `{ts, from, to, via, user, outcome}`. The incident's path is made of these.

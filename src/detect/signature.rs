@@ -22,12 +22,14 @@ const EMBEDDED: &[(&str, &str)] = embedded![
     "egress-attempt",
     "new-admin-edge",
     "policy-violation",
+    "printer-burst",
     "ransomware-smb",
     "rdp-fanout",
     "rogue-dhcp",
     "scan",
     "smb-fanout",
     "spread-path",
+    "terminal-to-terminal",
     "unknown-device",
 ];
 

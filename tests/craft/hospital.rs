@@ -41,6 +41,12 @@ pub const CT: Host = host("CT01", [0x00, 0x00, 0x39, 0x7c, 0x10, 0x65], 10, 101,
 pub const US: Host = host("US01", [0x00, 0x00, 0x87, 0x21, 0x10, 0x66], 10, 102, 64);
 /// Printers.
 pub const WARD_PRINTER: Host = host("PRN-WARD3", [0x00, 0x01, 0xe6, 0x44, 0x10, 0xc9], 10, 201, 64);
+pub const PRINTERS: [Host; 4] = [
+    host("PRN-WARD4", [0x00, 0x01, 0xe6, 0x44, 0x10, 0xcb], 10, 203, 64),
+    host("PRN-WARD5", [0x00, 0x01, 0xe6, 0x44, 0x10, 0xcc], 10, 204, 64),
+    host("PRN-LAB", [0x00, 0x01, 0xe6, 0x44, 0x10, 0xcd], 10, 205, 64),
+    host("PRN-OPD", [0x00, 0x01, 0xe6, 0x44, 0x10, 0xce], 10, 206, 64),
+];
 pub const COPIER: Host = host("MFP-OFFICE", [0x00, 0x26, 0x73, 0x18, 0x30, 0xc9], 30, 201, 64);
 /// Servers.
 pub const INFRA: Host = host("dc1", [0x00, 0x50, 0x56, 0x9a, 0x20, 0x05], 20, 5, 128);
@@ -115,6 +121,7 @@ fn lines() -> Vec<Line> {
         (ADMIN, "server", "資産管理", "医療情報部", "全端末にSMBでログオンする"),
         (OLD, "server", "サーバ", "医療情報部", "旧電子カルテ、停止中"),
     ]);
+    all.extend(PRINTERS.iter().map(|h| (*h, "clinical", "プリンタ", "医療情報部", "")));
     all.extend(CARTS.iter().map(|h| (*h, "clinical", "端末", "看護部", "カート、無線ブリッジの先")));
     all.extend(OFFICE.iter().map(|h| (*h, "office", "端末", "事務部", "")));
     all.extend([

@@ -42,6 +42,8 @@ pub const RECIPES: &[Recipe] = &[
     SPREAD_PATH,
     super::recipes_impact::RANSOMWARE_SMB,
     super::recipes_impact::BACKUP_ATTACK,
+    super::recipes_impact::PRINTER_BURST,
+    super::recipes_impact::TERMINAL_TO_TERMINAL,
 ];
 
 /// The demonstration: some seven minutes of one morning.

@@ -4,8 +4,10 @@ use super::further::Further;
 use super::hospital::*;
 use super::net::{Host, MS, Net, S};
 use super::recipes::{Recipe, START};
-use super::smb::{LOGON_FAILURE, Logon, Open, Smb};
+use super::smb::{LOGON_FAILURE, Logon, Open, Smb, use_files};
 use super::stories::STOLEN;
+use super::tcp::Tcp;
+use super::{remote, ward};
 
 /// When the story begins: the network has been seen for a while.
 const T: u64 = START + 60 * S;
@@ -281,4 +283,78 @@ pub const BACKUP_ATTACK: Recipe = Recipe {
         "The backup server's own retention on the file server; two old copies of a user's deleted; the management server that looks, after one wrong password.",
     ],
     traps: &["Retention deletes as many backups as an intruder does; what it made before tells them apart."],
+};
+
+/// A printer is asked for its state.
+fn poll(net: &mut Net, t: u64, a: &Host, printer: &Host) {
+    let mut c = Tcp::open(net, t, a, printer, 9100);
+    c.up(net, b"\x1b%-12345X@PJL INFO STATUS\r\n\x1b%-12345X")
+        .wait(20 * MS)
+        .down(net, b"@PJL INFO STATUS\r\nCODE=10001\r\nDISPLAY=\"READY\"\r\nONLINE=TRUE\r\n");
+    c.close(net);
+}
+
+pub const PRINTER_BURST: Recipe = Recipe {
+    id: "printer-burst",
+    attack: |net| {
+        for (i, p) in PRINTERS.iter().chain([&WARD_PRINTER, &COPIER]).enumerate() {
+            ward::print(net, T + i as u64 * 3 * S, &LAB, p, 3_400 + i);
+            ward::print(net, T + i as u64 * 3 * S + S, &WARD[6], p, 3_400 + i);
+        }
+    },
+    benign: |net| {
+        // The laboratory server prints labels where they are needed, all of one length, all the time; wards print documents of their own.
+        for i in 0..20u64 {
+            let p = [&PRINTERS[0], &PRINTERS[1], &PRINTERS[2], &PRINTERS[3], &WARD_PRINTER][(i * 3 % 5) as usize];
+            ward::print(net, T + i * 3 * S, &LAB, p, 620);
+        }
+        for (i, pc) in WARD.iter().enumerate() {
+            ward::print(net, T + i as u64 * 6 * S, pc, &PRINTERS[i % 2], 2_000 + 700 * i);
+        }
+        // One person's document, on a second printer when the first jams.
+        ward::print(net, T + 5 * S, &OFFICE[2], &COPIER, 5_200);
+        ward::print(net, T + 50 * S, &OFFICE[2], &WARD_PRINTER, 5_200);
+        for (i, p) in PRINTERS.iter().chain([&WARD_PRINTER, &COPIER]).enumerate() {
+            poll(net, T + 8 * S + i as u64 * 400 * MS, &OFFICE[4], p);
+            ward::counter(net, T + 9 * S + i as u64 * 400 * MS, &ADMIN, p);
+        }
+    },
+    site: "",
+    attack_is: &[
+        "On a Saturday WARD-PC07 sends a job of some 3,500 bytes to six printers, one every three seconds. The laboratory server prints the same to the same printers, a second before: of a server that is no news.",
+    ],
+    benign_is: &[
+        "The laboratory server prints twenty labels of one length to five printers; ten terminals print documents of different lengths; one person prints a document again on a second printer.",
+        "All printers are asked for their state, over port 9100 and by SNMP.",
+    ],
+    traps: &["Labels are alike, short, and go to many printers all day: who prints tells them from a note."],
+};
+
+pub const TERMINAL_TO_TERMINAL: Recipe = Recipe {
+    id: "terminal-to-terminal",
+    attack: |net| {
+        remote::desktop(net, T, &WARD[6], &WARD[2], "nurse3", 30);
+        remote::desktop(net, T + 40 * S, &WARD[6], &OFFICE[3], "nurse3", 20);
+    },
+    benign: |net| {
+        // Colleagues: a shared folder is `low` by design and not here; a look at a neighbour's printer, a wrong password, a dropped connection.
+        let mut s = Smb::connect(net, T, &OFFICE[1], &OFFICE[2]);
+        s.logon(net, &CLERK, 0).tree(net, "IPC$", 0);
+        s.close(net);
+        remote::desktop_refused(net, T + 5 * S, &OFFICE[3], &OFFICE[4], "clerk4");
+        Tcp::open(net, T + 8 * S, &WARD[1], &WARD[2], 3389).reset(net, 0);
+        // Those who may: the management server on terminals, terminals on servers, a copier that leaves scans.
+        remote::desktop(net, T + 10 * S, &ADMIN, &WARD[4], "adm-ito", 15);
+        remote::desktop(net, T + 20 * S, &OFFICE[1], &LAB, "clerk", 12);
+        let scans = Logon { domain: "", user: "scan", workstation: "MFP-OFFICE" };
+        use_files(net, T + 30 * S, &COPIER, &OFFICE[0], &scans, "scan", 4_000);
+        use_files(net, T + 34 * S, &WARD[4], &FILES, &NURSE, "ward3", 4_000);
+    },
+    site: "",
+    attack_is: &["WARD-PC07 works on WARD-PC03 by RDP for half a minute, then on OFFICE-04: two terminals from one, with a user's account."],
+    benign_is: &[
+        "A look at a neighbour's shares, a refused logon, a connection that is dropped.",
+        "The management server on a terminal; a terminal on two servers; a copier that leaves a scan on an office computer.",
+    ],
+    traps: &["A shared folder between two colleagues is a `low` finding by design, so it is not in the benign capture."],
 };
