@@ -252,7 +252,7 @@ impl Detector for TerminalToTerminal {
                 Work::Life(life) => self.life(flow, life, scene),
                 _ => None,
             },
-            _ => match self.sessions.update(event) {
+            _ => match self.sessions.update(event, scene) {
                 Some((s, change)) => self.session(&s, change, scene),
                 None => None,
             },
