@@ -214,6 +214,11 @@ fn stages_and_accounts_stand_with_their_first_evidence() {
         i.stages.iter().map(|(s, ts)| (*s, *ts)).collect::<Vec<_>>(),
         [(Stage::Recon, at(3.0)), (Stage::Privilege, at(0.0)), (Stage::Spread, at(5.0))]
     );
+    let mut lost = finding("ransomware-smb", 9.0, "10.10.20.20", &["10.10.20.10"], Severity::Critical);
+    lost.set("files_lost", 12);
+    d.admit(lost);
+    let i = &d.book.incidents()[0];
+    assert!([Lang::En, Lang::Ja].iter().all(|l| i.summary(*l).contains("12")));
     assert_eq!(i.accounts, [("HOSP\\vendor".to_owned(), at(0.0)), ("HOSP\\admin".to_owned(), at(5.0))]);
     assert_eq!(i.path.iter().map(|h| h.after).collect::<Vec<_>>(), [None, Some(0)]);
 }

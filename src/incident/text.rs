@@ -22,7 +22,8 @@ impl Incident {
                     Stage::Impact => "Files are being destroyed or encrypted",
                 };
                 let path = if hops == 0 { String::new() } else { format!(" Path: {way}.") };
-                format!("{what}. It began at {} ({}); {n} host(s) involved.{path}", self.patient_zero, origin_en(self.origin))
+                let lost = if self.files_lost == 0 { String::new() } else { format!(" Files known to be lost: {}.", self.files_lost) };
+                format!("{what}. It began at {} ({}); {n} host(s) involved.{lost}{path}", self.patient_zero, origin_en(self.origin))
             }
             Lang::Ja => {
                 let what = match self.stage {
@@ -34,7 +35,12 @@ impl Incident {
                     Stage::Impact => "ファイルの破壊または暗号化が進んでいます",
                 };
                 let path = if hops == 0 { String::new() } else { format!("経路: {way}。") };
-                format!("{what}。起点は {}（{}）、関係する機器は {n} 台です。{path}", self.patient_zero, origin_ja(self.origin))
+                let lost = if self.files_lost == 0 {
+                    String::new()
+                } else {
+                    format!("失われたと分かっているファイルは {} 件です。", self.files_lost)
+                };
+                format!("{what}。起点は {}（{}）、関係する機器は {n} 台です。{lost}{path}", self.patient_zero, origin_ja(self.origin))
             }
         }
     }

@@ -4,6 +4,8 @@
 use super::{Card, Clue, Next, Outlook, Why};
 use crate::base::{Lang, Span, Timestamp};
 
+/// Watched for less, that nobody came in is no great proof.
+const ENOUGH: Span = Span::hours(12);
 /// Most services named on a card in words.
 const SERVICES: usize = 4;
 /// Most hosts named as a reason.
@@ -26,6 +28,13 @@ impl Clue {
             Clue::Came { from, via, ts, expected: true } => (
                 format!("only {from}, which administers others, came in by {via} before, last at {} UTC", clock(*ts)),
                 format!("その前の接続は管理用機器 {from} の {via} です（最後は {} UTC）", clock(*ts)),
+            ),
+            Clue::Nobody(watched) if *watched < ENOUGH => (
+                format!(
+                    "nobody else came in over the network, but only {} were watched before: nobody knows what was earlier",
+                    span(*watched, Lang::En)
+                ),
+                format!("他の機器からの接続は見えていませんが、監視開始から {} しか経っておらず、それ以前は分かりません", span(*watched, Lang::Ja)),
             ),
             Clue::Nobody(watched) => (
                 format!("nobody else came in over the network before, in the {} that were watched", span(*watched, Lang::En)),
