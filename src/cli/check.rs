@@ -143,13 +143,12 @@ impl Page<'_> {
                 let name = if site.name.is_empty() { "-" } else { &site.name };
                 let head = self.say(("site", "サイト"));
                 let days = self.say(("holidays", "休日"));
-                self.line(&format!(
-                    "✓ {head} {}: {name}, {}, {}, {days} {}",
-                    path.display(),
-                    site.lang,
-                    site.calendar.timezone,
-                    site.calendar.holidays.len()
-                ))?;
+                let zone = if site.calendar.declared {
+                    site.calendar.timezone.clone()
+                } else {
+                    self.say(("no time zone: night is unknown, times are UTC", "timezone なし（夜間の判定不可、時刻は UTC）")).to_owned()
+                };
+                self.line(&format!("✓ {head} {}: {name}, {}, {}, {days} {}", path.display(), site.lang, zone, site.calendar.holidays.len()))?;
             }
             None if site.declared => self.line(self.say(("✓ clinical networks from --clinical", "✓ 診療系ネットワークは --clinical の指定")))?,
             None => self.line(self.say((

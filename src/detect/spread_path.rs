@@ -186,7 +186,7 @@ impl SpreadPath {
             return Way::Other;
         }
         // Without a declared time zone nobody knows when it is night there.
-        if site.calendar.timezone == "UTC" {
+        if !site.calendar.declared {
             return Way::FrontDoor;
         }
         let local = site.calendar.local(root.start);

@@ -9,6 +9,8 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 pub struct Calendar {
     /// IANA name, as `Asia/Tokyo`.
     pub timezone: String,
+    /// The site file names the zone: without one nobody knows when it is night there.
+    pub declared: bool,
     /// Days on which the day's staff is away; sorted.
     pub holidays: Vec<Date>,
     zone: TimeZone,
@@ -16,7 +18,7 @@ pub struct Calendar {
 
 impl Default for Calendar {
     fn default() -> Calendar {
-        Calendar { timezone: "UTC".to_owned(), holidays: Vec::new(), zone: TimeZone::UTC }
+        Calendar { timezone: "UTC".to_owned(), declared: false, holidays: Vec::new(), zone: TimeZone::UTC }
     }
 }
 
@@ -31,7 +33,7 @@ impl Calendar {
         holidays.sort();
         holidays.dedup();
         let timezone = zone.iana_name().unwrap_or(timezone).to_owned();
-        Ok(Calendar { timezone, holidays, zone })
+        Ok(Calendar { timezone, declared: true, holidays, zone })
     }
     /// What the wall clock of the hospital shows.
     pub fn local(&self, ts: Timestamp) -> DateTime {

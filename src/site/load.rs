@@ -83,11 +83,17 @@ impl Site {
 
 fn calendar(doc: &Document, site: SiteTable) -> Result<Calendar, SiteError> {
     let days = site.holidays.iter().map(|d| d.0).collect();
+    let declared = site.timezone.is_some();
     let (name, span) = site.timezone.map_or(("UTC".to_owned(), 0..0), |z| (z.get_ref().clone(), z.span()));
-    Calendar::new(&name, days).map_err(|near| {
-        let tail = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
-        doc.at(span, format!("`{name}` is no IANA time zone{tail}"))
-    })
+    Calendar::new(&name, days)
+        .map(|mut c| {
+            c.declared = declared;
+            c
+        })
+        .map_err(|near| {
+            let tail = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+            doc.at(span, format!("`{name}` is no IANA time zone{tail}"))
+        })
 }
 
 /// The tables of one kind in the order in which the file has them.

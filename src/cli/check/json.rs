@@ -35,6 +35,7 @@ struct SitePart {
     name: String,
     language: &'static str,
     timezone: String,
+    timezone_declared: bool,
     holidays: usize,
     /// A site file or `--clinical` was given.
     declared: bool,
@@ -193,6 +194,7 @@ impl From<&Site> for SitePart {
             name: s.name.clone(),
             language: s.lang.word(),
             timezone: s.calendar.timezone.clone(),
+            timezone_declared: s.calendar.declared,
             holidays: s.calendar.holidays.len(),
             declared: s.declared,
         }
