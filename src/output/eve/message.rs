@@ -350,6 +350,7 @@ fn rdp(l: &mut Line, r: &Rdp) {
             l.display("build", build);
             l.close();
         }
+        Rdp::ReservedChannel => l.word("event_type", "connect_request"),
     }
     l.close();
 }

@@ -142,6 +142,9 @@ pub(super) fn sample(sampler: &mut Sampler, content: &mut Content, seen: &[u8], 
     if start && content.magic == Magic::Unknown {
         content.magic = Magic::of(seen);
     }
+    if start && content.head == 0 {
+        content.head = super::sample::head(seen);
+    }
     if sampler.wants(room) > 0 {
         sampler.take(seen, content);
     }
