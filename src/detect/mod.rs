@@ -2,17 +2,22 @@
 #![forbid(unsafe_code)]
 
 mod address_conflict;
+mod admin_share;
 mod claims;
 mod clinical_egress;
 mod dark_contact;
+mod dcsync;
 mod egress_attempt;
+mod exploit_shape;
 mod fanout;
 mod finding;
 mod hosts;
 mod new_admin_edge;
 mod outbound;
+mod pair;
 mod policy_violation;
 mod rdp_fanout;
+mod remote_exec;
 mod rogue_dhcp;
 mod scan;
 mod sessions;
@@ -24,6 +29,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 pub(crate) mod testing_link;
 mod unknown_device;
+mod worm_payload;
 
 pub use finding::{Evidence, Finding, Subject};
 
@@ -91,6 +97,11 @@ pub static DETECTORS: &[(&str, Build)] = &[
     (smb_fanout::ID, smb_fanout::build),
     (rdp_fanout::ID, rdp_fanout::build),
     (new_admin_edge::ID, new_admin_edge::build),
+    (admin_share::ID, admin_share::build),
+    (remote_exec::ID, remote_exec::build),
+    (dcsync::ID, dcsync::build),
+    (exploit_shape::ID, exploit_shape::build),
+    (worm_payload::ID, worm_payload::build),
     (spread_path::ID, spread_path::build),
 ];
 

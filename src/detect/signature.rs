@@ -16,17 +16,22 @@ macro_rules! embedded {
 }
 const EMBEDDED: &[(&str, &str)] = embedded![
     "address-conflict",
+    "admin-share",
     "clinical-egress",
     "dark-contact",
+    "dcsync",
     "egress-attempt",
+    "exploit-shape",
     "new-admin-edge",
     "policy-violation",
     "rdp-fanout",
+    "remote-exec",
     "rogue-dhcp",
     "scan",
     "smb-fanout",
     "spread-path",
     "unknown-device",
+    "worm-payload",
 ];
 
 /// What is wrong with a signature, and where.
