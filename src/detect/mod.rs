@@ -3,19 +3,24 @@
 
 mod address_conflict;
 mod backup_attack;
+mod admin_share;
 mod claims;
 mod clinical_egress;
 mod dark_contact;
+mod dcsync;
 mod egress_attempt;
+mod exploit_shape;
 mod fanout;
 mod finding;
 mod hosts;
 mod new_admin_edge;
 mod outbound;
+mod pair;
 mod policy_violation;
 mod printer_burst;
 mod ransomware_smb;
 mod rdp_fanout;
+mod remote_exec;
 mod rogue_dhcp;
 mod scan;
 mod sessions;
@@ -28,6 +33,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 pub(crate) mod testing_link;
 mod unknown_device;
+mod worm_payload;
 
 pub use finding::{Evidence, Finding, Subject};
 
@@ -95,6 +101,11 @@ pub static DETECTORS: &[(&str, Build)] = &[
     (smb_fanout::ID, smb_fanout::build),
     (rdp_fanout::ID, rdp_fanout::build),
     (new_admin_edge::ID, new_admin_edge::build),
+    (admin_share::ID, admin_share::build),
+    (remote_exec::ID, remote_exec::build),
+    (dcsync::ID, dcsync::build),
+    (exploit_shape::ID, exploit_shape::build),
+    (worm_payload::ID, worm_payload::build),
     (spread_path::ID, spread_path::build),
     (ransomware_smb::ID, ransomware_smb::build),
     (backup_attack::ID, backup_attack::build),

@@ -17,20 +17,25 @@ macro_rules! embedded {
 const EMBEDDED: &[(&str, &str)] = embedded![
     "address-conflict",
     "backup-attack",
+    "admin-share",
     "clinical-egress",
     "dark-contact",
+    "dcsync",
     "egress-attempt",
+    "exploit-shape",
     "new-admin-edge",
     "policy-violation",
     "printer-burst",
     "ransomware-smb",
     "rdp-fanout",
+    "remote-exec",
     "rogue-dhcp",
     "scan",
     "smb-fanout",
     "spread-path",
     "terminal-to-terminal",
     "unknown-device",
+    "worm-payload",
 ];
 
 /// What is wrong with a signature, and where.

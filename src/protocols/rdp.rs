@@ -45,6 +45,8 @@ pub enum Rdp {
         /// The server let the user in.
         accepted: bool,
     },
+    /// The client asks for the static channel `MS_T120`, which the server keeps for itself: no client does (CVE-2019-0708).
+    ReservedChannel,
 }
 
 mod sealed;
@@ -68,6 +70,9 @@ const COOKIE_CHARS: usize = 256;
 const CONNECTION_REQUEST: u8 = 0xe0;
 const CONNECTION_CONFIRM: u8 = 0xd0;
 const DATA: u8 = 0xf0;
+/// CS_NET (2.2.1.3.4), and the channels it may name.
+const CLIENT_NETWORK: u16 = 0xc003;
+const CHANNELS: usize = 31;
 const NEG_REQUEST: u8 = 1;
 const NEG_RESPONSE: u8 = 2;
 const NEG_FAILURE: u8 = 3;
@@ -192,7 +197,11 @@ fn read(m: &[u8], out: &mut Vec<Message>) -> bool {
             None => (Some(Rdp::Confirm { protocol: 0 }), false),
         },
         None => match client_core(m) {
-            Some(client) => (Some(client), true),
+            Some(client) => {
+                let reserved = asks_reserved(m).then(|| Message::Rdp(Box::new(Rdp::ReservedChannel)));
+                out.extend([Message::Rdp(Box::new(client))].into_iter().chain(reserved));
+                (None, true)
+            }
             None => (None, false),
         },
     };
@@ -222,6 +231,26 @@ fn client_core(m: &[u8]) -> Option<Rdp> {
     Some(Rdp::Client { name: utf16(before_wide_nul(name), 16), build: u32_at(core, 20)? })
 }
 
+/// Client network data (2.2.1.3.4): a count and channel definitions of twelve bytes, whose names fill eight.
+fn asks_reserved(m: &[u8]) -> bool {
+    let mut blocks = m.windows(4).position(|w| w == b"Duca").and_then(|at| m.get(at + 5..)).unwrap_or_default();
+    // The length before the blocks takes one byte or two.
+    if !blocks.starts_with(&[0x01, 0xc0]) {
+        blocks = blocks.get(1..).unwrap_or_default();
+    }
+    while let (Some(kind), Some(len)) = (u16_at(blocks, 0), u16_at(blocks, 2)) {
+        let block = cut_at(blocks, 0, usize::from(len));
+        if kind == CLIENT_NETWORK {
+            let names = block.get(8..).unwrap_or_default().chunks(12).take(CHANNELS);
+            return names.filter_map(|c| c.get(..8)).any(|n| n.get(..7).is_some_and(|n| n.eq_ignore_ascii_case(b"MS_T120")) && n.get(7) == Some(&0));
+        }
+        // A block shorter than its own header would go on for ever.
+        let Some(next) = blocks.get(usize::from(len)..).filter(|_| len >= 4) else { return false };
+        blocks = next;
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,6 +271,23 @@ mod tests {
         core.resize(56, 0);
         let body = [b"\x02\xf0\x80\x7f\x65\x82\x01\x00".as_slice(), b"\0\x05\0\x14\x7c\0\x01Duca\x81\x38", &core].concat();
         [&[3, 0, 0, (body.len() + 4) as u8], body.as_slice()].concat()
+    }
+
+    #[test]
+    fn a_client_that_asks_for_the_reserved_channel_is_told() {
+        let with = |names: &[&[u8; 8]]| {
+            let mut m = connect_initial("PC", 2600);
+            let mut block = vec![0x03, 0xc0, (8 + 12 * names.len()) as u8, 0, names.len() as u8, 0, 0, 0];
+            names.iter().for_each(|n| block.extend([&n[..], &[0; 4]].concat()));
+            m.extend(block);
+            m[3] = m.len() as u8;
+            let mut out = Vec::new();
+            read(&m, &mut out);
+            out.iter().filter(|m| matches!(m, Message::Rdp(r) if matches!(r.as_ref(), Rdp::ReservedChannel))).count()
+        };
+        assert_eq!(with(&[b"rdpdr\0\0\0", b"rdpsnd\0\0"]), 0);
+        assert_eq!(with(&[b"rdpdr\0\0\0", b"MS_T120\0"]), 1);
+        assert_eq!(with(&[]), 0);
     }
 
     fn nla() -> Vec<u8> {

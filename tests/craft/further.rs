@@ -4,6 +4,7 @@ use super::frame::Mac;
 use super::hospital::{self, *};
 use super::net::{Host, MS, Net, S};
 use super::recipes::START;
+use super::recipes_exec::{EXEC_BY_SUPPLIER, EXEC_PRINTING};
 use super::smb::{ACCESS_DENIED, LOGON_FAILURE, Logon, Smb, use_admin_share, use_files};
 use super::stories::{self, STOLEN, at};
 use super::tcp::{half_open, refused, unanswered};
@@ -35,6 +36,8 @@ const MAINTAINERS: [&str; 3] = ["acme-1", "acme-2", "acme-3"];
 
 /// All of them.
 pub const FURTHER: &[Further] = &[
+    EXEC_BY_SUPPLIER,
+    EXEC_PRINTING,
     Further {
         id: "address-conflict",
         name: "attack-neighbour",

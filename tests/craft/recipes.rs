@@ -3,6 +3,7 @@
 use super::background::day;
 use super::hospital::{self, *};
 use super::net::{DAY, Host, MS, Net, S, router_mac};
+use super::recipes_exec::{ADMIN_SHARE, DCSYNC, EXPLOIT_SHAPE, REMOTE_EXEC, WORM_PAYLOAD};
 use super::smb::{Logon, Smb, use_admin_share, use_files};
 use super::stories::{self, *};
 use super::tcp::{Tcp, refused, unanswered};
@@ -39,6 +40,11 @@ pub const RECIPES: &[Recipe] = &[
     SMB_FANOUT,
     RDP_FANOUT,
     NEW_ADMIN_EDGE,
+    ADMIN_SHARE,
+    REMOTE_EXEC,
+    DCSYNC,
+    EXPLOIT_SHAPE,
+    WORM_PAYLOAD,
     SPREAD_PATH,
     super::recipes_impact::RANSOMWARE_SMB,
     super::recipes_impact::BACKUP_ATTACK,

@@ -20,7 +20,7 @@ pub struct Logon {
     pub workstation: &'static str,
 }
 
-fn utf16(s: &str) -> Vec<u8> {
+pub(super) fn utf16(s: &str) -> Vec<u8> {
     s.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
@@ -48,7 +48,7 @@ fn token_resp(state: u8, ntlm: Option<&[u8]>) -> Vec<u8> {
 }
 
 /// NEGOTIATE_MESSAGE (2.2.1.1).
-fn ntlm_negotiate() -> Vec<u8> {
+pub(super) fn ntlm_negotiate() -> Vec<u8> {
     [&b"NTLMSSP\0"[..], &1u32.to_le_bytes(), &0xe208_8297_u32.to_le_bytes(), &[0; 16], &[10, 0, 0x65, 0x4a, 0, 0, 0, 15]].concat()
 }
 
@@ -59,7 +59,7 @@ fn target_info(domain: &str, host: &str) -> Vec<u8> {
 }
 
 /// CHALLENGE_MESSAGE (2.2.1.2).
-fn ntlm_challenge(net: &mut Net, domain: &str, host: &str) -> Vec<u8> {
+pub(super) fn ntlm_challenge(net: &mut Net, domain: &str, host: &str) -> Vec<u8> {
     let name = utf16(domain);
     let info = target_info(domain, host);
     let field = |len: usize, at: usize| [&(len as u16).to_le_bytes()[..], &(len as u16).to_le_bytes(), &(at as u32).to_le_bytes()].concat();
@@ -79,7 +79,7 @@ fn ntlm_challenge(net: &mut Net, domain: &str, host: &str) -> Vec<u8> {
 }
 
 /// AUTHENTICATE_MESSAGE (2.2.1.3).
-fn ntlm_authenticate(net: &mut Net, who: &Logon, host: &str) -> Vec<u8> {
+pub(super) fn ntlm_authenticate(net: &mut Net, who: &Logon, host: &str) -> Vec<u8> {
     // NTLMv2_RESPONSE (2.2.2.8): proof, version, time, the client's challenge, the responder's names.
     let response =
         [&net.rng.bytes(16)[..], &[1, 1, 0, 0, 0, 0, 0, 0], &[0, 0x40, 0x5c, 0x1e, 0xd5, 0xf5, 0xdc, 0x01], &net.rng.bytes(8), &[0; 4]].concat();
@@ -168,7 +168,7 @@ impl Smb {
         self.tree = tree;
         self
     }
-    fn create(&mut self, net: &mut Net, name: &str) -> Vec<u8> {
+    pub(super) fn create(&mut self, net: &mut Net, name: &str) -> Vec<u8> {
         self.open(net, name, &Open::default())
     }
     /// A handle, as it is asked for and as it is granted (2.2.13, 2.2.14).
@@ -296,11 +296,13 @@ impl Smb {
         [&[0xfd, b'S', b'M', b'B'][..], &signature, &nonce, &[0; 4], &(len as u32).to_le_bytes(), &[0, 0, 1, 0], &session, &body].concat()
     }
     /// One request and its answer.
-    fn round(&mut self, net: &mut Net, command: u16, status: u32, ask: &[u8], answer: &[u8]) {
+    pub(super) fn round(&mut self, net: &mut Net, command: u16, status: u32, ask: &[u8], answer: &[u8]) {
         let (id, session) = (self.message, self.session);
         self.message += 1;
         let tree = self.tree;
-        let head = |flags: u32, status: u32| {
+        // A tree's id is first said by the answer to its connect.
+        let granted = if command == 3 && status == DONE { 1 + (id as u32 & 0xff) } else { tree };
+        let head = |flags: u32, status: u32, tree: u32| {
             [
                 &[0xfe, b'S', b'M', b'B', 64, 0, 1, 0][..],
                 &status.to_le_bytes(),
@@ -317,7 +319,7 @@ impl Smb {
             .concat()
         };
         let framed = |m: Vec<u8>| [&(m.len() as u32).to_be_bytes()[..], &m].concat();
-        let (mut up, mut down) = ([head(0, 0), ask.to_vec()].concat(), [head(1, status), answer.to_vec()].concat());
+        let (mut up, mut down) = ([head(0, 0, tree), ask.to_vec()].concat(), [head(1, status, granted), answer.to_vec()].concat());
         if self.sealed {
             (up, down) = (self.transform(net, up.len()), self.transform(net, down.len()));
         }
@@ -342,7 +344,7 @@ impl Default for Open {
 }
 
 /// An error's body (2.2.2).
-fn error() -> Vec<u8> {
+pub(super) fn error() -> Vec<u8> {
     vec![9, 0, 0, 0, 0, 0, 0, 0, 0]
 }
 

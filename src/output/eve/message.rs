@@ -354,6 +354,7 @@ fn rdp(l: &mut Line, r: &Rdp) {
         }
         Rdp::Certificate { .. } => l.word("event_type", "tls_handshake"),
         Rdp::Logon { .. } => {}
+        Rdp::ReservedChannel => l.word("event_type", "connect_request"),
     }
     l.close();
 }

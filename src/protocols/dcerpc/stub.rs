@@ -21,6 +21,7 @@ pub(super) fn layout(interface: Interface, op: u16) -> Option<Layout> {
         ("svcctl", 16) => |s| s.handle()?.name(),
         ("svcctl", 28) => |s| s.handle()?.name_a(),
         ("svcctl", 11) => change_service,
+        ("svcctl", 1) => control_service,
         ("atsvc", 0) => job_add,
         ("ITaskSchedulerService", 1) => register_task,
         ("ITaskSchedulerService", 12 | 13) => |s| s.name(),
@@ -29,6 +30,10 @@ pub(super) fn layout(interface: Interface, op: u16) -> Option<Layout> {
         ("netlogon", 4) => challenge,
         ("netlogon", 5 | 15 | 26) => authenticate,
         ("netlogon", 30) => |s| s.optional()?.name(),
+        ("spoolss", 62 | 65) => notify,
+        ("spoolss", 9 | 89) | ("IRemoteWinspool", 39) => add_driver,
+        ("srvsvc", 30..=32) => |s| s.optional()?.name(),
+        ("dfsnm", 12 | 13) | ("fssagentrpc", 8 | 9) => |s| s.name(),
         ("epmapper", 3) => map,
         _ => return None,
     })
@@ -182,6 +187,61 @@ fn change_service(s: &mut Stub<'_>) -> Option<()> {
     if s.long()? != 0 {
         s.read.value = s.text(VALUE)?;
     }
+    Some(())
+}
+
+/// RControlService (3.1.4.2): what the service is told to do.
+fn control_service(s: &mut Stub<'_>) -> Option<()> {
+    s.read.value = match s.handle()?.u32()? {
+        1 => "stop".to_owned(),
+        2 => "pause".to_owned(),
+        3 => "continue".to_owned(),
+        4 => "interrogate".to_owned(),
+        other => other.to_string(),
+    };
+    Some(())
+}
+
+/// RpcRemoteFindFirstPrinterChangeNotification and its successor ([MS-RPRN] 3.1.4.10.3 and 3.1.4.10.4): the computer to be told of changes.
+fn notify(s: &mut Stub<'_>) -> Option<()> {
+    s.handle()?.skip(8)?;
+    if s.long()? != 0 {
+        s.name()?;
+    }
+    Some(())
+}
+
+/// RpcAddPrinterDriver and its successors (3.1.4.4.1 and 3.1.4.4.8) with DRIVER_INFO_2 and the levels that begin like it (2.2.1.5): the driver's
+/// name, and the files it is made of.
+fn add_driver(s: &mut Stub<'_>) -> Option<()> {
+    s.optional()?;
+    let (level, _, _) = (s.u32()?, s.u32()?, s.long()?);
+    if !matches!(level, 2 | 3 | 4 | 6 | 8) {
+        return None;
+    }
+    s.u32()?;
+    let pointers = (s.long()?, s.long()?, s.long()?, s.long()?, s.long()?);
+    // Level 3 and up: help file, dependent files as a counted array, monitor, data type and more, of which nothing is read but their room.
+    let rest = match level {
+        2 => 0,
+        3 => 5,
+        _ => return None,
+    };
+    for _ in 0..rest {
+        s.long()?;
+    }
+    let (name, environment, path, data, config) = pointers;
+    if name != 0 {
+        s.name()?;
+    }
+    if environment != 0 {
+        s.text(0)?;
+    }
+    let mut files = Vec::new();
+    for _ in [path, data, config].iter().filter(|p| **p != 0) {
+        files.push(s.text(NAME)?);
+    }
+    s.read.value = files.join("|");
     Some(())
 }
 

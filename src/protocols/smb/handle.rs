@@ -143,6 +143,9 @@ pub(super) fn sample(sampler: &mut Sampler, content: &mut Content, seen: &[u8], 
         content.magic = Magic::of(seen);
         content.start |= !seen.is_empty();
     }
+    if start && content.head == 0 {
+        content.head = super::sample::head(seen);
+    }
     if sampler.wants(room) > 0 {
         sampler.take(seen, content);
     }

@@ -19,6 +19,21 @@ pub enum Work {
         /// Bytes the message has behind its header.
         there: u32,
     },
+    /// A transaction of SMB 1 that no honest client makes, or the answer of a back door.
+    Trick(Trick),
+}
+
+/// What is done with transactions that the documents reserve or forbid, and that exploits of SMB 1 are made of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Trick {
+    /// TRANS2_SESSION_SETUP, which never was in use ([MS-CIFS] 2.2.6.15): a back door is asked whether it is there, or told what to do.
+    SessionSetup,
+    /// TRANS2_SESSION_SETUP was answered under another multiplex id than it was asked: the back door is there.
+    BackDoor,
+    /// A transaction went on as one of another kind ([MS-CIFS] 3.2.4.1.5): the server mistakes the size of one for that of the other.
+    MixedKinds,
+    /// NT_TRANSACT_RENAME, which never was in use ([MS-CIFS] 2.2.7.5).
+    Rename,
 }
 
 /// From the open to the close of one handle. Counts are of the whole life so far, also in its later parts.
@@ -89,6 +104,8 @@ pub struct Content {
     pub magic: Magic,
     /// The file's first bytes were among what was looked at: an unknown magic is then no known kind.
     pub start: bool,
+    /// A hash of the file's first bytes (512 at most), to know the same file again; 0 if its beginning was not seen.
+    pub head: u64,
 }
 
 /// Kinds of files told by their first bytes.

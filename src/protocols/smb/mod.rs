@@ -1,8 +1,8 @@
 //! SMB 1 ([MS-CIFS], [MS-SMB]), 2 and 3 ([MS-SMB2]) over TCP 445 and NetBIOS sessions (RFC 1002, 4.3).
 //!
 //! `frame` finds the messages in the stream, `v1` and `v2` read them, `token` looks into their security blobs. `v1_files` and `v2_files` read what is
-//! done with files, `files` keeps the handles, `handle` is one of them, `sample` judges their content, `life` is what is told of them,
-//! `rewrites` judges encrypted work by its sizes. Requests and responses are told apart
+//! done with files, `files` keeps the handles, `handle` is one of them, `sample` judges their content, `life` is what is told of them, `rewrites` judges
+//! encrypted work by its sizes, `v1_tricks` knows what exploits do with transactions. Requests and responses are told apart
 //! by the message's own response bit, never by who is thought to have opened the flow, and joined by message id in a bounded table.
 
 mod files;
@@ -14,6 +14,7 @@ mod sample;
 pub(super) mod token;
 mod v1;
 mod v1_files;
+mod v1_tricks;
 mod v2;
 mod v2_files;
 

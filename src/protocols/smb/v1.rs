@@ -7,6 +7,7 @@ use super::super::ntlmssp::{NAME_CHARS, Ntlm};
 use super::files::{Asked, Files};
 use super::token::{self, Token};
 use super::v1_files::{self, Part};
+use super::v1_tricks::{self, Memory};
 use super::{MORE_PROCESSING_REQUIRED, PATH_CHARS, Smb};
 use crate::bounded::BoundedMap;
 
@@ -19,6 +20,8 @@ const TREE_CONNECT_ANDX: u8 = 0x75;
 /// The one of LAN Manager and before, which stands alone.
 const TREE_CONNECT: u8 = 0x70;
 const NO_ANDX: u8 = 0xff;
+/// Header, words and byte count of a transaction with no more setup than the documents know.
+const TRANSACTION: usize = HEADER + 3 + 2 * 32;
 /// Commands of one chain; [MS-CIFS] knows no longer ones.
 const CHAIN: u64 = 8;
 
@@ -30,9 +33,9 @@ const TEXT_FOLLOWS: u8 = 4;
 /// Requests that wait for their answer; beyond, the oldest is forgotten.
 const OUTSTANDING: usize = 64;
 
-/// Requests that wait for their answer, by process and multiplex id.
+/// Requests that wait for their answer, by process and multiplex id; and what is remembered of transactions.
 #[derive(Debug)]
-pub(super) struct Outstanding(BoundedMap<u32, Request>);
+pub(super) struct Outstanding(BoundedMap<u32, Request>, Memory);
 
 /// What a request (all of its AndX chain) said that its answer does not repeat.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -55,7 +58,7 @@ impl Request {
 impl Outstanding {
     /// An empty table.
     pub(super) fn new() -> Self {
-        Outstanding(BoundedMap::new(OUTSTANDING))
+        Outstanding(BoundedMap::new(OUTSTANDING), Memory::default())
     }
     /// Bytes the table takes.
     pub(super) fn held(&self) -> usize {
@@ -124,6 +127,7 @@ pub(super) fn extent(w: &[u8], left: usize, files: &mut Files) -> Result<(usize,
             Err(more) if more <= left => Err(more),
             Err(_) => Ok((left, left)),
         },
+        Some(command) if v1_tricks::reads(*command) => Ok((TRANSACTION.min(left), left)),
         Some(_) => Ok((0, left)),
     }
 }
@@ -208,6 +212,7 @@ fn chain(h: &Header, m: &[u8], mut each: impl FnMut(u8, &Block<'_>, u64) -> Opti
 }
 
 fn requests(h: &Header, m: &[u8], whole: usize, waiting: &mut Outstanding, files: &mut Files, out: &mut Vec<Message>) -> Option<()> {
+    let Outstanding(waiting, memory) = waiting;
     let mut request = Request::default();
     let mut keeps = matches!(h.command, SESSION_SETUP | TREE_CONNECT | TREE_CONNECT_ANDX);
     let read = chain(h, m, |command, b, index| match command {
@@ -219,10 +224,13 @@ fn requests(h: &Header, m: &[u8], whole: usize, waiting: &mut Outstanding, files
             keeps = true;
             Some(())
         }
-        _ => v1_files::request(Part { h, m, whole, index }, command, b, files, out),
+        _ => {
+            memory.request(h, command, b, out);
+            v1_files::request(Part { h, m, whole, index }, command, b, files, out)
+        }
     });
     if keeps {
-        waiting.0.insert(h.id, request);
+        waiting.insert(h.id, request);
     }
     read
 }
@@ -312,7 +320,10 @@ fn responses(h: &Header, m: &[u8], whole: usize, waiting: &mut Outstanding, file
                     out.push(Message::Smb(Box::new(Smb::Tree { path, status: h.status, kind })));
                 }
             }
-            _ => v1_files::response(Part { h, m, whole, index }, command, b, files, out)?,
+            _ => {
+                waiting.1.response(h, command, out);
+                v1_files::response(Part { h, m, whole, index }, command, b, files, out)?;
+            }
         }
         Some(())
     })
