@@ -9,13 +9,17 @@ mod egress_attempt;
 mod fanout;
 mod finding;
 mod hosts;
+mod kerberos_abuse;
+mod name_poisoning;
 mod new_admin_edge;
 mod outbound;
+mod password_guessing;
 mod policy_violation;
 mod rdp_fanout;
 mod rogue_dhcp;
 mod scan;
 mod sessions;
+mod shared_local_admin;
 pub mod signature;
 mod smb_fanout;
 mod spread_path;
@@ -92,6 +96,10 @@ pub static DETECTORS: &[(&str, Build)] = &[
     (rdp_fanout::ID, rdp_fanout::build),
     (new_admin_edge::ID, new_admin_edge::build),
     (spread_path::ID, spread_path::build),
+    (password_guessing::ID, password_guessing::build),
+    (shared_local_admin::ID, shared_local_admin::build),
+    (kerberos_abuse::ID, kerberos_abuse::build),
+    (name_poisoning::ID, name_poisoning::build),
 ];
 
 /// One step of a path as evidence, the same in every detector: `{ts, from, to, via, user, outcome}`. The incident's path is made of these.

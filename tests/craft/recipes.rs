@@ -6,7 +6,7 @@ use super::net::{DAY, Host, MS, Net, S, router_mac};
 use super::smb::{Logon, Smb, use_admin_share, use_files};
 use super::stories::{self, *};
 use super::tcp::{Tcp, refused, unanswered};
-use super::{dhcp, link, names, remote, tls, ward};
+use super::{dhcp, link, names, recipes_logon, remote, tls, ward};
 
 /// Half past ten in the morning in Tokyo, a Saturday.
 pub const START: u64 = DAY + 90 * 60 * S;
@@ -40,6 +40,10 @@ pub const RECIPES: &[Recipe] = &[
     RDP_FANOUT,
     NEW_ADMIN_EDGE,
     SPREAD_PATH,
+    recipes_logon::PASSWORD_GUESSING,
+    recipes_logon::SHARED_LOCAL_ADMIN,
+    recipes_logon::KERBEROS_ABUSE,
+    recipes_logon::NAME_POISONING,
 ];
 
 /// The demonstration: some seven minutes of one morning.

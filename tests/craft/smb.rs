@@ -19,7 +19,7 @@ pub struct Logon {
     pub workstation: &'static str,
 }
 
-fn utf16(s: &str) -> Vec<u8> {
+pub(super) fn utf16(s: &str) -> Vec<u8> {
     s.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
@@ -47,7 +47,7 @@ fn token_resp(state: u8, ntlm: Option<&[u8]>) -> Vec<u8> {
 }
 
 /// NEGOTIATE_MESSAGE (2.2.1.1).
-fn ntlm_negotiate() -> Vec<u8> {
+pub(super) fn ntlm_negotiate() -> Vec<u8> {
     [&b"NTLMSSP\0"[..], &1u32.to_le_bytes(), &0xe208_8297_u32.to_le_bytes(), &[0; 16], &[10, 0, 0x65, 0x4a, 0, 0, 0, 15]].concat()
 }
 
@@ -58,7 +58,11 @@ fn target_info(domain: &str, host: &str) -> Vec<u8> {
 }
 
 /// CHALLENGE_MESSAGE (2.2.1.2).
-fn ntlm_challenge(net: &mut Net, domain: &str, host: &str) -> Vec<u8> {
+pub(super) fn ntlm_challenge(net: &mut Net, domain: &str, host: &str) -> Vec<u8> {
+    challenge_of(&net.rng.bytes(8), domain, host)
+}
+
+fn challenge_of(challenge: &[u8], domain: &str, host: &str) -> Vec<u8> {
     let name = utf16(domain);
     let info = target_info(domain, host);
     let field = |len: usize, at: usize| [&(len as u16).to_le_bytes()[..], &(len as u16).to_le_bytes(), &(at as u32).to_le_bytes()].concat();
@@ -67,7 +71,7 @@ fn ntlm_challenge(net: &mut Net, domain: &str, host: &str) -> Vec<u8> {
         &2u32.to_le_bytes(),
         &field(name.len(), 56),
         &0xe289_8215_u32.to_le_bytes(),
-        &net.rng.bytes(8),
+        challenge,
         &[0; 8],
         &field(info.len(), 56 + name.len()),
         &[10, 0, 0x65, 0x4a, 0, 0, 0, 15],
@@ -78,7 +82,7 @@ fn ntlm_challenge(net: &mut Net, domain: &str, host: &str) -> Vec<u8> {
 }
 
 /// AUTHENTICATE_MESSAGE (2.2.1.3).
-fn ntlm_authenticate(net: &mut Net, who: &Logon, host: &str) -> Vec<u8> {
+pub(super) fn ntlm_authenticate(net: &mut Net, who: &Logon, host: &str) -> Vec<u8> {
     // NTLMv2_RESPONSE (2.2.2.8): proof, version, time, the client's challenge, the responder's names.
     let response =
         [&net.rng.bytes(16)[..], &[1, 1, 0, 0, 0, 0, 0, 0], &[0, 0x40, 0x5c, 0x1e, 0xd5, 0xf5, 0xdc, 0x01], &net.rng.bytes(8), &[0; 4]].concat();
@@ -144,14 +148,28 @@ impl Smb {
     }
     /// Logs on by NTLM; the responder's last word is `status`.
     pub fn logon(&mut self, net: &mut Net, who: &Logon, status: u32) -> &mut Smb {
+        let challenge = net.rng.bytes(8);
+        self.logon_to(net, who, &challenge, status)
+    }
+    /// The same with a challenge of one's choice.
+    pub fn logon_to(&mut self, net: &mut Net, who: &Logon, challenge: &[u8], status: u32) -> &mut Smb {
         let ask = |blob: &[u8]| [&[25, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 88, 0][..], &(blob.len() as u16).to_le_bytes(), &[0; 8], blob].concat();
         let says = |blob: &[u8]| [&[9, 0, 0, 0, 72, 0][..], &(blob.len() as u16).to_le_bytes(), blob].concat();
         let (first, name) = (token_init(&ntlm_negotiate()), self.tcp.b.name);
-        let challenge = token_resp(1, Some(&ntlm_challenge(net, who.domain, name)));
+        let challenge = token_resp(1, Some(&challenge_of(challenge, who.domain, name)));
         self.round(net, 1, MORE, &ask(&first), &says(&challenge));
         let last = token_resp(1, Some(&ntlm_authenticate(net, who, name)));
         let end = if status == DONE { says(&token_resp(0, None)) } else { error() };
         self.round(net, 1, status, &ask(&last), &end);
+        self
+    }
+    /// Logs on by showing a Kerberos ticket in one leg.
+    pub fn logon_by(&mut self, net: &mut Net, token: &[u8], status: u32) -> &mut Smb {
+        let ask = [&[25, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 88, 0][..], &(token.len() as u16).to_le_bytes(), &[0; 8], token].concat();
+        let blob = token_resp(0, None);
+        let says = [&[9, 0, 0, 0, 72, 0][..], &(blob.len() as u16).to_le_bytes(), &blob].concat();
+        let end = if status == DONE { says } else { error() };
+        self.round(net, 1, status, &ask, &end);
         self
     }
     /// Connects to a share: `IPC$`, `ADMIN$`, `karte`.
@@ -166,7 +184,7 @@ impl Smb {
         self.tree = tree;
         self
     }
-    fn create(&mut self, net: &mut Net, name: &str) -> Vec<u8> {
+    pub(super) fn create(&mut self, net: &mut Net, name: &str) -> Vec<u8> {
         let (name, id) = (utf16(name), net.rng.bytes(16));
         let ask = [
             &[57, 0, 0, 0, 2, 0, 0, 0][..],
@@ -181,7 +199,7 @@ impl Smb {
         self.round(net, 5, DONE, &ask, &answer);
         id
     }
-    fn shut(&mut self, net: &mut Net, id: &[u8]) {
+    pub(super) fn shut(&mut self, net: &mut Net, id: &[u8]) {
         let ask = [&[24, 0, 0, 0, 0, 0, 0, 0][..], id].concat();
         self.round(net, 6, DONE, &ask, &[&[60, 0][..], &[0; 58]].concat());
     }
@@ -218,11 +236,13 @@ impl Smb {
         self.tcp.wait(5 * MS).close(net)
     }
     /// One request and its answer.
-    fn round(&mut self, net: &mut Net, command: u16, status: u32, ask: &[u8], answer: &[u8]) {
+    pub(super) fn round(&mut self, net: &mut Net, command: u16, status: u32, ask: &[u8], answer: &[u8]) {
         let (id, session) = (self.message, self.session);
         self.message += 1;
         let tree = self.tree;
-        let head = |flags: u32, status: u32| {
+        // A tree's id is first said by the answer to its connect.
+        let granted = if command == 3 && status == DONE { 1 + (id as u32 & 0xff) } else { tree };
+        let head = |flags: u32, status: u32, tree: u32| {
             [
                 &[0xfe, b'S', b'M', b'B', 64, 0, 1, 0][..],
                 &status.to_le_bytes(),
@@ -239,14 +259,14 @@ impl Smb {
             .concat()
         };
         let framed = |m: Vec<u8>| [&(m.len() as u32).to_be_bytes()[..], &m].concat();
-        let up = framed([head(0, 0), ask.to_vec()].concat());
-        let down = framed([head(1, status), answer.to_vec()].concat());
+        let up = framed([head(0, 0, tree), ask.to_vec()].concat());
+        let down = framed([head(1, status, granted), answer.to_vec()].concat());
         self.tcp.up(net, &up).wait(200 * US).down(net, &down).wait(300 * US);
     }
 }
 
 /// An error's body (2.2.2).
-fn error() -> Vec<u8> {
+pub(super) fn error() -> Vec<u8> {
     vec![9, 0, 0, 0, 0, 0, 0, 0, 0]
 }
 
