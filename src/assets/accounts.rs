@@ -58,6 +58,8 @@ pub struct Issued {
     pub service: String,
     /// The realm of the service.
     pub realm: String,
+    /// By the first exchange, for a password: with it the others are asked for.
+    pub initial: bool,
     /// When.
     pub ts: Timestamp,
 }
@@ -152,7 +154,8 @@ impl Accounts {
             (AS_REP | TGS_REP, Some(client)) => {
                 let (service, realm) = (k.service.clone().unwrap_or_default(), k.realm.clone());
                 // A ticket that is seen again, on its way through a second port, was given once.
-                self.tickets.entry(ticket, || Issued { to: flow.tuple.orig, client: client.clone(), service, realm, ts });
+                let initial = k.kind == AS_REP;
+                self.tickets.entry(ticket, || Issued { to: flow.tuple.orig, client: client.clone(), service, realm, initial, ts });
             }
             (AP_REQ, _) if flow.service != Service::Kerberos => self.shown(flow.uid, ticket),
             _ => {}

@@ -54,3 +54,8 @@ pub(super) fn is_domain_controller(scene: &Scene<'_>, a: Addr) -> bool {
     let offers = |port| [proto::TCP, proto::UDP].iter().any(|p| scene.assets.services.offers(a, *p, port));
     offers(88) && offers(389)
 }
+
+/// One who is not of the house: from a supplier's or a guests' zone, or in no ledger although there is one.
+pub(super) fn is_outsider(scene: &Scene<'_>, a: Addr) -> bool {
+    matches!(scene.site.kind(a), Some(ZoneKind::Vendor | ZoneKind::Guest)) || scene.site.is_inside(a) && is_unlisted(scene, a)
+}

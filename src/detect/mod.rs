@@ -13,9 +13,12 @@ mod exploit_shape;
 mod fanout;
 mod finding;
 mod hosts;
+mod kerberos_abuse;
+mod name_poisoning;
 mod new_admin_edge;
 mod outbound;
 mod pair;
+mod password_guessing;
 mod policy_violation;
 mod printer_burst;
 mod ransomware_smb;
@@ -24,6 +27,7 @@ mod remote_exec;
 mod rogue_dhcp;
 mod scan;
 mod sessions;
+mod shared_local_admin;
 pub mod signature;
 mod smb_fanout;
 mod spread_path;
@@ -111,6 +115,10 @@ pub static DETECTORS: &[(&str, Build)] = &[
     (backup_attack::ID, backup_attack::build),
     (printer_burst::ID, printer_burst::build),
     (terminal_to_terminal::ID, terminal_to_terminal::build),
+    (password_guessing::ID, password_guessing::build),
+    (shared_local_admin::ID, shared_local_admin::build),
+    (kerberos_abuse::ID, kerberos_abuse::build),
+    (name_poisoning::ID, name_poisoning::build),
 ];
 
 /// One step of a path as evidence, the same in every detector: `{ts, from, to, via, user, outcome}`. The incident's path is made of these.

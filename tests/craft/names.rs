@@ -79,6 +79,26 @@ pub fn llmnr_query(net: &mut Net, t: u64, h: &Host, name: &str) {
     net.udp(t, h, Ipv4Addr::new(224, 0, 0, 252), (port, 5355), &question(id, 0, name));
 }
 
+/// An LLMNR question and the answer of a host, with the address that it tells.
+pub fn llmnr_exchange(net: &mut Net, t: u64, asker: &Host, by: &Host, name: &str, addr: Ipv4Addr) -> u64 {
+    let (id, port) = (net.rng.next() as u16, net.port(asker.ip));
+    net.udp(t, asker, Ipv4Addr::new(224, 0, 0, 252), (port, 5355), &question(id, 0, name));
+    let mut m = answer(id, name, &[addr]);
+    m[2..4].copy_from_slice(&0x8000u16.to_be_bytes());
+    net.udp(t + 2 * MS, by, asker.ip, (5355, port), &m)
+}
+
+/// A NetBIOS question by broadcast and the answer of a host with its own address (RFC 1002, 4.2.13).
+pub fn netbios_exchange(net: &mut Net, t: u64, asker: &Host, by: &Host, name: &str) -> u64 {
+    let [a, b, c, _] = asker.ip.octets();
+    let id = net.rng.next() as u16;
+    let ask = [&id.to_be_bytes()[..], &[0x01, 0x10, 0, 1, 0, 0, 0, 0, 0, 0], &nb(name, 0x20), &[0, 0x20, 0, 1]].concat();
+    net.udp(t, asker, Ipv4Addr::new(a, b, c, 255), (137, 137), &ask);
+    let head = [&id.to_be_bytes()[..], &[0x85, 0, 0, 0, 0, 1, 0, 0, 0, 0]].concat();
+    let m = [&head[..], &nb(name, 0x20), &[0, 0x20, 0, 1, 0, 0, 0, 165, 0, 6, 0, 0], &by.ip.octets()].concat();
+    net.udp(t + 3 * MS, by, asker.ip, (137, 137), &m)
+}
+
 /// An mDNS announcement of the host's own name.
 pub fn mdns_announce(net: &mut Net, t: u64, h: &Host) {
     let m =

@@ -7,7 +7,7 @@ use super::recipes_exec::{ADMIN_SHARE, DCSYNC, EXPLOIT_SHAPE, REMOTE_EXEC, WORM_
 use super::smb::{Logon, Smb, use_admin_share, use_files};
 use super::stories::{self, *};
 use super::tcp::{Tcp, refused, unanswered};
-use super::{dhcp, link, names, remote, tls, ward};
+use super::{dhcp, link, names, recipes_logon, remote, tls, ward};
 
 /// Half past ten in the morning in Tokyo, a Saturday.
 pub const START: u64 = DAY + 90 * 60 * S;
@@ -50,6 +50,10 @@ pub const RECIPES: &[Recipe] = &[
     super::recipes_impact::BACKUP_ATTACK,
     super::recipes_impact::PRINTER_BURST,
     super::recipes_impact::TERMINAL_TO_TERMINAL,
+    recipes_logon::PASSWORD_GUESSING,
+    recipes_logon::SHARED_LOCAL_ADMIN,
+    recipes_logon::KERBEROS_ABUSE,
+    recipes_logon::NAME_POISONING,
 ];
 
 /// The demonstration: some seven minutes of one morning.

@@ -60,6 +60,10 @@ fn target_info(domain: &str, host: &str) -> Vec<u8> {
 
 /// CHALLENGE_MESSAGE (2.2.1.2).
 pub(super) fn ntlm_challenge(net: &mut Net, domain: &str, host: &str) -> Vec<u8> {
+    challenge_of(&net.rng.bytes(8), domain, host)
+}
+
+fn challenge_of(challenge: &[u8], domain: &str, host: &str) -> Vec<u8> {
     let name = utf16(domain);
     let info = target_info(domain, host);
     let field = |len: usize, at: usize| [&(len as u16).to_le_bytes()[..], &(len as u16).to_le_bytes(), &(at as u32).to_le_bytes()].concat();
@@ -68,7 +72,7 @@ pub(super) fn ntlm_challenge(net: &mut Net, domain: &str, host: &str) -> Vec<u8>
         &2u32.to_le_bytes(),
         &field(name.len(), 56),
         &0xe289_8215_u32.to_le_bytes(),
-        &net.rng.bytes(8),
+        challenge,
         &[0; 8],
         &field(info.len(), 56 + name.len()),
         &[10, 0, 0x65, 0x4a, 0, 0, 0, 15],
@@ -146,14 +150,28 @@ impl Smb {
     }
     /// Logs on by NTLM; the responder's last word is `status`.
     pub fn logon(&mut self, net: &mut Net, who: &Logon, status: u32) -> &mut Smb {
+        let challenge = net.rng.bytes(8);
+        self.logon_to(net, who, &challenge, status)
+    }
+    /// The same with a challenge of one's choice.
+    pub fn logon_to(&mut self, net: &mut Net, who: &Logon, challenge: &[u8], status: u32) -> &mut Smb {
         let ask = |blob: &[u8]| [&[25, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 88, 0][..], &(blob.len() as u16).to_le_bytes(), &[0; 8], blob].concat();
         let says = |blob: &[u8]| [&[9, 0, 0, 0, 72, 0][..], &(blob.len() as u16).to_le_bytes(), blob].concat();
         let (first, name) = (token_init(&ntlm_negotiate()), self.tcp.b.name);
-        let challenge = token_resp(1, Some(&ntlm_challenge(net, who.domain, name)));
+        let challenge = token_resp(1, Some(&challenge_of(challenge, who.domain, name)));
         self.round(net, 1, MORE, &ask(&first), &says(&challenge));
         let last = token_resp(1, Some(&ntlm_authenticate(net, who, name)));
         let end = if status == DONE { says(&token_resp(0, None)) } else { error() };
         self.round(net, 1, status, &ask(&last), &end);
+        self
+    }
+    /// Logs on by showing a Kerberos ticket in one leg.
+    pub fn logon_by(&mut self, net: &mut Net, token: &[u8], status: u32) -> &mut Smb {
+        let ask = [&[25, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 88, 0][..], &(token.len() as u16).to_le_bytes(), &[0; 8], token].concat();
+        let blob = token_resp(0, None);
+        let says = [&[9, 0, 0, 0, 72, 0][..], &(blob.len() as u16).to_le_bytes(), &blob].concat();
+        let end = if status == DONE { says } else { error() };
+        self.round(net, 1, status, &ask, &end);
         self
     }
     /// Connects to a share: `IPC$`, `ADMIN$`, `karte`.

@@ -1,0 +1,172 @@
+//! Logons that were tried, one by one, as the answers tell: NTLM over SMB, HTTP and RPC, Kerberos; remote desktops and shells by the shape of their flows.
+
+use super::super::Scene;
+use super::super::sessions::admin_service;
+use crate::assets::ANONYMOUS;
+use crate::base::{Addr, Service, Span, Timestamp};
+use crate::bounded::BoundedMap;
+use crate::event::{Event, EventKind, FlowInfo, FlowRecord};
+use crate::protocols::{Message, dcerpc::Rpc, http::Auth, kerberos::Kerberos, rdp::Rdp, smb::Smb};
+
+/// Flows of which something must be remembered until their answer or end.
+const FLOWS: usize = 8_192;
+
+/// Kerberos message types.
+const AS_REQ: u8 = 10;
+const AS_REP: u8 = 11;
+const ERROR: u8 = 30;
+
+/// A remote desktop whose logon is refused within CredSSP carries so much to the server …
+const DESKTOP_UP: std::ops::RangeInclusive<u64> = 800..=7_000;
+/// … and back (a certificate and two answers), and is over so soon. Below it is a look at the certificate, above it a desktop.
+const DESKTOP_DOWN: std::ops::RangeInclusive<u64> = 1_200..=9_000;
+const DESKTOP_SPAN: Span = Span::secs(12);
+/// A desktop that was let in draws at least so much, in bytes.
+const DESKTOP_DRAWN: u64 = 10_000;
+/// A shell that refuses logons carries keys and refusals and nothing else, each way.
+const SHELL_BOTH: std::ops::RangeInclusive<u64> = 1_200..=6_000;
+const SHELL_SPAN: Span = Span::secs(30);
+
+/// One logon that was tried.
+#[derive(Clone, Debug)]
+pub(super) struct Try {
+    pub at: Timestamp,
+    pub from: Addr,
+    pub to: Addr,
+    pub service: Service,
+    /// As the logon names it.
+    pub account: Option<String>,
+    /// Where the account was read, or why there is none.
+    pub source: &'static str,
+    pub good: bool,
+    /// The account was locked.
+    pub locked: bool,
+    pub flow: FlowInfo,
+}
+
+/// What tries are read from.
+#[derive(Debug)]
+pub(super) struct Reader {
+    /// Who asks for a ticket on a flow; the refusal does not say it. Or whom a remote desktop's cookie claims to be.
+    claims: BoundedMap<u64, String>,
+    /// Flows over RPC that were judged, desktops that were let in.
+    judged: BoundedMap<u64, ()>,
+}
+
+impl Reader {
+    pub fn new() -> Reader {
+        Reader { claims: BoundedMap::new(FLOWS), judged: BoundedMap::new(FLOWS) }
+    }
+    pub fn held(&self) -> (usize, u64) {
+        (self.claims.len() + self.judged.len(), self.claims.evicted() + self.judged.evicted())
+    }
+    /// The logon that an event decides.
+    pub fn read(&mut self, event: &Event, scene: &Scene<'_>) -> Option<Try> {
+        match &event.kind {
+            EventKind::Message { flow, message, .. } => self.message(event.ts, flow, message, scene),
+            EventKind::FlowGrown(r) | EventKind::FlowAlive(r) => self.grown(r),
+            EventKind::Flow(r) => self.ended(r),
+            _ => None,
+        }
+    }
+    fn message(&mut self, at: Timestamp, flow: &FlowInfo, message: &Message, scene: &Scene<'_>) -> Option<Try> {
+        match message {
+            Message::Smb(m) => match m.as_ref() {
+                Smb::Session { guest: true, .. } => None,
+                Smb::Session { status, .. } => {
+                    let locked = *status == 0xc000_0234;
+                    named(at, flow, if *status == 0 { true } else { is_refusal(*status).then_some(false)? }, locked, scene)
+                }
+                _ => None,
+            },
+            Message::HttpAuth(m) => match m.as_ref() {
+                Auth::Answered { status } => named(at, flow, !matches!(status, 401 | 407), false, scene),
+                _ => None,
+            },
+            Message::Rpc(m) => match m.as_ref() {
+                Rpc::Call(c) if c.pipe.is_none() && !self.judged.contains(&flow.uid) => {
+                    let good = scene.assets.accounts.of(flow.uid)?.confirmed?;
+                    self.judged.insert(flow.uid, ());
+                    named(at, flow, good, false, scene)
+                }
+                _ => None,
+            },
+            Message::Rdp(m) => {
+                if let Rdp::Request { cookie: Some(c), .. } = m.as_ref() {
+                    self.claims.insert(flow.uid, c.clone());
+                }
+                None
+            }
+            Message::Kerberos(k) => self.kerberos(at, flow, k),
+            _ => None,
+        }
+    }
+    fn kerberos(&mut self, at: Timestamp, flow: &FlowInfo, k: &Kerberos) -> Option<Try> {
+        let account = match (k.kind, &k.client) {
+            (AS_REQ, Some(client)) => {
+                self.claims.insert(flow.uid, if k.realm.is_empty() { client.clone() } else { format!("{client}@{}", k.realm) });
+                return None;
+            }
+            (AS_REP | ERROR, _) => self.claims.get(&flow.uid)?.clone(),
+            _ => return None,
+        };
+        let (good, locked) = match k.error {
+            None => (true, false),
+            // No such client, locked or disabled, wrong password. 25 only asks for the proof.
+            Some(6 | 24) => (false, false),
+            Some(18) => (false, true),
+            Some(_) => return None,
+        };
+        let t = flow.tuple;
+        Some(Try { at, from: t.orig, to: t.resp, service: Service::Kerberos, account: Some(account), source: "kerberos", good, locked, flow: *flow })
+    }
+    /// A desktop that draws was let in.
+    fn grown(&mut self, r: &FlowRecord) -> Option<Try> {
+        let drawn = admin_service(&r.info) == Service::Rdp && r.payload[1] >= DESKTOP_DRAWN && !self.judged.contains(&r.info.uid);
+        drawn.then(|| {
+            self.judged.insert(r.info.uid, ());
+            self.shaped(r, true)
+        })
+    }
+    fn ended(&mut self, r: &FlowRecord) -> Option<Try> {
+        let [up, down] = r.payload;
+        let told = match admin_service(&r.info) {
+            Service::Rdp if down >= DESKTOP_DRAWN => self.grown(r),
+            Service::Rdp => {
+                let refused = DESKTOP_UP.contains(&up) && DESKTOP_DOWN.contains(&down) && r.duration() <= DESKTOP_SPAN && r.is_tcp();
+                refused.then(|| self.shaped(r, false))
+            }
+            Service::Ssh => {
+                let refused = SHELL_BOTH.contains(&up) && SHELL_BOTH.contains(&down) && r.duration() <= SHELL_SPAN;
+                refused.then(|| self.shaped(r, false))
+            }
+            _ => None,
+        };
+        self.claims.remove(&r.info.uid);
+        self.judged.remove(&r.info.uid);
+        told
+    }
+    fn shaped(&self, r: &FlowRecord, good: bool) -> Try {
+        let (t, account) = (r.info.tuple, self.claims.get(&r.info.uid).cloned());
+        let source = if account.is_some() { "rdp-cookie" } else { "none: the logon is encrypted, judged by its shape" };
+        let at = if good { r.last_ts } else { r.info.first_ts };
+        Try { at, from: t.orig, to: t.resp, service: admin_service(&r.info), account, source, good, locked: false, flow: r.info }
+    }
+}
+
+/// A try under the account that the flow's logon named. A nameless logon is none; nor is a ticket that was not liked a password that was.
+fn named(at: Timestamp, flow: &FlowInfo, good: bool, locked: bool, scene: &Scene<'_>) -> Option<Try> {
+    let accounts = &scene.assets.accounts;
+    let (account, source, t) = (accounts.of(flow.uid), accounts.source(flow.uid), flow.tuple);
+    if account.is_none() && source == ANONYMOUS || !good && account.is_some_and(|a| a.source == "kerberos") {
+        return None;
+    }
+    let account = account.map(|a| a.user.clone());
+    Some(Try { at, from: t.orig, to: t.resp, service: admin_service(flow), account, source, good, locked, flow: *flow })
+}
+
+/// Statuses that say "this is not the password": wrong, unknown, locked; over SMB 1 without NT statuses ERRbadpw ([MS-ERREF] 2.3.1, [MS-CIFS] 2.2.2.4).
+/// A password that is right but expired, or not allowed here, is no guess.
+fn is_refusal(status: u32) -> bool {
+    matches!(status, 0xc000_006d | 0xc000_006a | 0xc000_0064 | 0xc000_0234 | 0x0002_0002)
+}
