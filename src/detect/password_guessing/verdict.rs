@@ -126,7 +126,9 @@ fn desktops<'a>(s: &'a Source, m: &Tuning, shared: bool) -> Option<Shape<'a>> {
 /// Shells that end within the logon, by their size alone: also what short jobs look like.
 fn shells<'a>(s: &'a Source, m: &Tuning) -> Option<Shape<'a>> {
     let best = s.aims.iter().filter(|a| a.service == Service::Ssh).max_by_key(|a| a.fastest).filter(|a| a.fastest >= m.shell)?;
-    let severity = if best.fastest >= 2 * m.shell { Severity::Medium } else { Severity::Low };
+    // Jobs come one after the other; several in a second are at once.
+    let at_once = pace(&[best]) < Span::millis(500);
+    let severity = if best.fastest >= 2 * m.shell || at_once { Severity::Medium } else { Severity::Low };
     Some(Shape { severity, word: "short shells, one after the other", reasons: vec!["too fast for people"], aims: vec![best], entered: None })
 }
 
