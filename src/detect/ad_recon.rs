@@ -201,7 +201,7 @@ impl Detector for AdRecon {
         let Some(source) = self.sources.get_mut(&orig) else { return };
         let Some((severity, reasons)) = source.judge(orig, &tuning, scene) else { return };
         let asked = source.questions.len();
-        if source.said.is_some_and(|s| severity <= s.0 && (asked < 2 * s.1 && asked > 16 || asked <= s.1)) {
+        if source.said.is_some_and(|s| severity <= s.0 && asked <= s.1) {
             return;
         }
         let severity = source.said.map_or(severity, |s| s.0.max(severity));
