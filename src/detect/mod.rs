@@ -1,6 +1,7 @@
 //! One file per detector: [`Event`] in, [`Finding`] out. A detector sees `Event`, `Assets` and `Site`, nothing else.
 #![forbid(unsafe_code)]
 
+mod ad_recon;
 mod address_conflict;
 mod backup_attack;
 mod admin_share;
@@ -119,6 +120,7 @@ pub static DETECTORS: &[(&str, Build)] = &[
     (shared_local_admin::ID, shared_local_admin::build),
     (kerberos_abuse::ID, kerberos_abuse::build),
     (name_poisoning::ID, name_poisoning::build),
+    (ad_recon::ID, ad_recon::build),
 ];
 
 /// One step of a path as evidence, the same in every detector: `{ts, from, to, via, user, outcome}`. The incident's path is made of these.

@@ -183,8 +183,8 @@ impl NamePoisoning {
         let t = flow.tuple;
         if let (2, Some(challenge)) = (n.kind, n.challenge) {
             if let (Some(host), Some(name)) = (self.hosts.get_mut(&t.resp), n.server_name.as_deref()) {
-                let after = host.answers.iter().filter(|a| a.to == t.orig && ts.since(a.at) <= self.tuning.after);
-                host.strange |= after.last().is_some_and(|a| !a.name.eq_ignore_ascii_case(name));
+                let mut after = host.answers.iter().filter(|a| a.to == t.orig && ts.since(a.at) <= self.tuning.after);
+                host.strange |= after.next_back().is_some_and(|a| !a.name.eq_ignore_ascii_case(name));
             }
             return self.challenged(ts, flow, challenge);
         }

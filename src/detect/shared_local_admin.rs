@@ -215,7 +215,7 @@ fn say(
     let good = let_in(uses);
     let room = shared.said.len() < HOSTS;
     match shared.said.iter_mut().find(|s| s.0 == orig) {
-        Some(s) if severity <= s.1 && (good.len() <= s.2 || good.len() > 16 && good.len() < 2 * s.2) => return,
+        Some(s) if severity <= s.1 && good.len() <= s.2 => return,
         Some(s) => (s.1, s.2) = (s.1.max(severity), good.len()),
         None if room => shared.said.push((orig, severity, good.len())),
         None => return,

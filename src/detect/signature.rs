@@ -15,6 +15,7 @@ macro_rules! embedded {
     };
 }
 const EMBEDDED: &[(&str, &str)] = embedded![
+    "ad-recon",
     "address-conflict",
     "backup-attack",
     "admin-share",

@@ -187,7 +187,10 @@ fn head(place: &mut Place, w: &[u8], exchange: &mut Exchange, out: &mut Vec<Mess
     out.push(Message::Http(Box::new(request)));
     let auth = auth::of_request(text);
     exchange.claimed = auth.as_ref().is_some_and(Auth::is_claim);
+    let ticket = matches!(auth, Some(Auth::Kerberos)).then(|| auth::ticket_of_request(text)).flatten();
     out.extend(auth.map(|a| Message::HttpAuth(Box::new(a))));
+    // A head that is cut has a ticket that is cut: nothing is odd about that.
+    out.extend(ticket.filter(|t| matches!(t, Message::Kerberos(_))));
     match body {
         // What follows a CONNECT is not HTTP.
         _ if tunnel => Step::Stop,

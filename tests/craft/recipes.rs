@@ -54,6 +54,7 @@ pub const RECIPES: &[Recipe] = &[
     recipes_logon::SHARED_LOCAL_ADMIN,
     recipes_logon::KERBEROS_ABUSE,
     recipes_logon::NAME_POISONING,
+    recipes_logon::AD_RECON,
 ];
 
 /// The demonstration: some seven minutes of one morning.

@@ -4,6 +4,7 @@ use super::hospital::*;
 use super::kerberos::{AES, OLD, RC4, UNKNOWN, User, WINDOWS, WRONG};
 use super::net::{Host, MS, Net, S};
 use super::recipes::{Recipe, START};
+use super::rpc::{self, Ndr, Rpc, SRVSVC, SVCCTL};
 use super::smb::{LOGON_FAILURE, Logon, Smb, use_admin_share, use_files};
 use super::{link, names, remote};
 
@@ -281,4 +282,66 @@ pub const NAME_POISONING: Recipe = Recipe {
         "A host that tells the addresses of five others; questions that nobody answers.",
     ],
     traps: &["A name that is answered becomes a name of the device: the answers themselves are no proof of ownership."],
+};
+
+/// Security account manager, workstation service.
+const SAMR: (u128, u16) = (0x12345778_1234_abcd_ef00_0123456789ac, 1);
+const WKSSVC: (u128, u16) = (0x6bffd098_a112_3610_9833_46c3f87e345a, 1);
+
+/// Calls with a handle and a code as their result, one after the other.
+fn calls(net: &mut Net, smb: &mut Smb, pipe: &str, interface: (u128, u16), ops: &[(u16, u32)]) {
+    let mut rpc = Rpc::pipe(net, smb, pipe, interface);
+    for (op, code) in ops {
+        rpc.call(net, *op, Ndr::new().handle().u32(0), Ndr::new().handle().u32(*code));
+    }
+    rpc.close(net);
+}
+
+pub const AD_RECON: Recipe = Recipe {
+    id: "ad-recon",
+    attack: |net| {
+        // First the domain: accounts, groups, who is in them; then who works where, and where one may administer.
+        let who = Logon { domain: "HILL", user: "clerk", workstation: "OFFICE-03" };
+        let mut s = rpc::pipes(net, T, &OFFICE[2], &INFRA, &who);
+        calls(net, &mut s, "samr", SAMR, &[(0, 0), (5, 0), (7, 0), (13, 0), (13, 0), (11, 0), (15, 0), (19, 0), (25, 0), (19, 0), (25, 0)]);
+        s.close(net);
+        let all = [EMR, FILES, LAB, PACS, WARD[0], WARD[2], WARD[4], WARD[6], OFFICE[0], OFFICE[4]];
+        for (i, h) in all.iter().enumerate() {
+            let mut s = rpc::pipes(net, T + 6 * S + i as u64 * 3 * S, &OFFICE[2], h, &who);
+            calls(net, &mut s, "srvsvc", SRVSVC, &[(12, 0), (15, 0)]);
+            calls(net, &mut s, "wkssvc", WKSSVC, &[(2, if i % 3 == 0 { 0 } else { 5 })]);
+            calls(net, &mut s, "svcctl", SVCCTL, &[(15, 5)]);
+            s.close(net);
+        }
+    },
+    benign: |net| {
+        // Logons: a few lookups at the domain controller, each time.
+        for (i, pc) in [WARD[1], WARD[3], OFFICE[1], OFFICE[4]].iter().enumerate() {
+            let who = Logon { domain: "HILL", user: ACCOUNTS[i], workstation: pc.name };
+            let mut s = rpc::pipes(net, T + i as u64 * 9 * S, pc, &INFRA, &who);
+            calls(net, &mut s, "samr", SAMR, &[(0, 0), (5, 0), (7, 0), (17, 0), (34, 0), (36, 0), (39, 0)]);
+            s.close(net);
+            // And a look at the shares of the file server.
+            let mut s = rpc::pipes(net, T + 3 * S + i as u64 * 9 * S, pc, &FILES, &who);
+            calls(net, &mut s, "srvsvc", SRVSVC, &[(15, 0), (21, 0)]);
+            s.close(net);
+        }
+        // The management server takes stock of everybody.
+        let itam = Logon { domain: "HILL", user: "svc-itam", workstation: "ITAM" };
+        for (i, h) in WARD.iter().take(6).enumerate() {
+            let mut s = rpc::pipes(net, T + 2 * S + i as u64 * 7 * S, &ADMIN, h, &itam);
+            calls(net, &mut s, "srvsvc", SRVSVC, &[(12, 0), (15, 0)]);
+            calls(net, &mut s, "samr", SAMR, &[(0, 0), (7, 0), (15, 0), (33, 0)]);
+            s.close(net);
+        }
+    },
+    site: "",
+    attack_is: &[
+        "OFFICE-03 asks the domain controller for all accounts, groups and their members, then ten computers for their sessions and users and for their service manager, which all of them deny.",
+    ],
+    benign_is: &[
+        "Four logons with their lookups at the domain controller and a look at the file server's shares.",
+        "The management server (listed) asks six terminals for sessions and local groups.",
+    ],
+    traps: &["Lookups at the domain controller are part of every logon; only listings count."],
 };

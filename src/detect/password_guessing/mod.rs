@@ -1,6 +1,7 @@
 //! `password-guessing`: passwords are guessed, or a few are tried on many accounts (ATT&CK T1110.001, T1110.003). Every refused logon counts, whatever
 //! carries it; what is said depends on how many accounts, how fast, from where, and whether it ended with success.
 
+mod many;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, Outcome, Severity, Span, Timestamp};
 use crate::bounded::BoundedMap;
 use crate::event::{Event, EventKind, Interest};
+use many::Many;
 use source::Source;
 use tries::{Reader, Try};
 use verdict::Verdict;
@@ -45,6 +47,8 @@ pub struct Tuning {
     person: Span,
     /// Short shells within a minute.
     shell: u32,
+    /// Hosts that one account is refused for.
+    sources: usize,
     /// The time in which they are counted together.
     window: Span,
 }
@@ -54,7 +58,8 @@ impl Tuning {
     pub fn from_signature(s: &Signature) -> Result<Tuning, SignatureError> {
         let [accounts, accounts_shared, accounts_high, burst] = s.require_all(["accounts", "accounts_shared", "accounts_high", "burst"])?;
         let [fast, slow, entered, hosts] = s.require_all(["fast", "slow", "entered", "hosts"])?;
-        let [desktop, desktop_slow, person, shell, window] = s.require_all(["desktop", "desktop_slow", "person", "shell", "window"])?;
+        let [desktop, desktop_slow, person, shell] = s.require_all(["desktop", "desktop_slow", "person", "shell"])?;
+        let [sources, window] = s.require_all(["sources", "window"])?;
         Ok(Tuning {
             accounts: accounts as usize,
             accounts_shared: accounts_shared as usize,
@@ -68,6 +73,7 @@ impl Tuning {
             desktop_slow: desktop_slow as u32,
             person: Span::millis((person * 1000.0) as u64),
             shell: shell as u32,
+            sources: sources as usize,
             window: Span::secs(window as u64),
         })
     }
@@ -84,13 +90,14 @@ pub struct PasswordGuessing {
     tuning: Tuning,
     reader: Reader,
     sources: BoundedMap<Addr, Source>,
+    many: Many,
     dirty: Vec<Addr>,
 }
 
 impl PasswordGuessing {
     /// With these numbers.
     pub fn new(tuning: Tuning) -> PasswordGuessing {
-        PasswordGuessing { tuning, reader: Reader::new(), sources: BoundedMap::new(8_192), dirty: Vec::new() }
+        PasswordGuessing { tuning, reader: Reader::new(), sources: BoundedMap::new(8_192), many: Many::new(), dirty: Vec::new() }
     }
     fn admit(&mut self, t: &Try) {
         let source = self.sources.entry(t.from, Source::default);
@@ -138,11 +145,12 @@ impl Detector for PasswordGuessing {
     fn interest(&self) -> Interest {
         Interest::ADMIN | Interest::KERBEROS | Interest::RPC | Interest::OTHER
     }
-    fn event(&mut self, event: &Event, scene: &Scene<'_>, _out: &mut Vec<Finding>) {
+    fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         if matches!(event.kind, EventKind::Message { .. } | EventKind::Flow(_) | EventKind::FlowGrown(_) | EventKind::FlowAlive(_))
             && let Some(t) = self.reader.read(event, scene)
         {
             self.admit(&t);
+            self.many.admit(&t, &self.tuning, scene, out);
         }
     }
     fn tick(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
@@ -152,8 +160,8 @@ impl Detector for PasswordGuessing {
         self.speak(scene, Span(0), out);
     }
     fn held(&self) -> (usize, u64) {
-        let (a, b) = (self.reader.held(), &self.sources);
-        (a.0 + b.len(), a.1 + b.evicted())
+        let (a, b, c) = (self.reader.held(), &self.sources, self.many.held());
+        (a.0 + b.len() + c.0, a.1 + b.evicted() + c.1)
     }
 }
 

@@ -6,8 +6,9 @@ use crate::event::FlowInfo;
 
 /// Most of them kept of one source; beyond, refusals are only counted.
 const AIMS: usize = 256;
+
 /// Accounts are compared in this form: their name alone, in small letters.
-fn plain(account: &str) -> String {
+pub(super) fn plain(account: &str) -> String {
     let name = account.rsplit('\\').next().unwrap_or(account);
     name.split('@').next().unwrap_or(name).to_lowercase()
 }

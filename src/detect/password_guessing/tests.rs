@@ -155,3 +155,44 @@ fn one_account_on_many_computers_but_not_a_copier_with_a_changed_password() {
     s.play((0..12).flat_map(|i| logon(f64::from(i) * 20.0, "10.10.30.90", "10.10.30.11", "scan", REFUSED)).collect());
     assert!(s.said.is_empty(), "{:?}", s.said);
 }
+
+#[test]
+fn short_shells_at_once_and_jobs_one_after_the_other() {
+    let shells = |n: u32, gap: f64, payload: [u64; 2]| {
+        (0..n).flat_map(move |i| {
+            let f = flow(at(f64::from(i) * gap), PC, "10.10.20.20", 22);
+            vec![ended(record(f, at(f64::from(i) * gap + 2.0), payload))]
+        })
+    };
+    for (n, gap, payload, expected) in [
+        (47, 0.2, [2_100, 2_300], Some(Severity::Medium)),
+        (40, 1.4, [2_100, 2_300], Some(Severity::Low)),
+        (8, 0.1, [845, 2_123], Some(Severity::Low)),
+        (20, 2.0, [2_100, 2_300], None),
+        (90, 0.2, [2_900, 40_000], None),
+    ] {
+        let mut s = stage(hospital());
+        s.play(shells(n, gap, payload).collect());
+        assert_eq!(s.worst(), expected, "{n} every {gap} s");
+    }
+}
+
+#[test]
+fn one_account_from_many_hosts_is_low_unless_they_are_let_in() {
+    let hosts = |good: bool| {
+        (0..9).flat_map(move |i| {
+            let (t, from) = (f64::from(i) * 30.0, format!("10.10.10.{}", 11 + i));
+            let mut all = logon(t, &from, "10.10.20.10", "doctor", REFUSED);
+            if good {
+                all.extend(logon(t + 4.0, &from, "10.10.20.10", "doctor", 0));
+            }
+            all
+        })
+    };
+    let mut s = stage(hospital());
+    s.play(hosts(false).collect());
+    assert_eq!((s.worst(), s.findings()[0].evidence["shape"].as_str()), (Some(Severity::Low), Some("one account from many hosts")));
+    let mut s = stage(hospital());
+    s.play(hosts(true).collect());
+    assert!(s.said.is_empty(), "{:?}", s.said);
+}

@@ -24,7 +24,7 @@ const DESKTOP_SPAN: Span = Span::secs(12);
 /// A desktop that was let in draws at least so much, in bytes.
 const DESKTOP_DRAWN: u64 = 10_000;
 /// A shell that refuses logons carries keys and refusals and nothing else, each way.
-const SHELL_BOTH: std::ops::RangeInclusive<u64> = 1_200..=6_000;
+const SHELL_BOTH: std::ops::RangeInclusive<u64> = 700..=6_000;
 const SHELL_SPAN: Span = Span::secs(30);
 
 /// One logon that was tried.

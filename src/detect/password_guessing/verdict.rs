@@ -123,11 +123,16 @@ fn desktops<'a>(s: &'a Source, m: &Tuning, shared: bool) -> Option<Shape<'a>> {
     Some(Shape { severity, word: "remote desktops that end within the logon", reasons, aims, entered })
 }
 
-/// Shells that end within the logon, by their size alone: also what short jobs look like.
+/// Shells that end within the logon, by their size alone: also what short jobs look like. Jobs come one after the other, guesses several at once.
 fn shells<'a>(s: &'a Source, m: &Tuning) -> Option<Shape<'a>> {
-    let best = s.aims.iter().filter(|a| a.service == Service::Ssh).max_by_key(|a| a.fastest).filter(|a| a.fastest >= m.shell)?;
-    let severity = if best.fastest >= 2 * m.shell { Severity::Medium } else { Severity::Low };
-    Some(Shape { severity, word: "short shells, one after the other", reasons: vec!["too fast for people"], aims: vec![best], entered: None })
+    let at_once = |a: &Aim| pace(&[a]) < Span::millis(500);
+    let best = s.aims.iter().filter(|a| a.service == Service::Ssh).max_by_key(|a| a.fastest)?;
+    let severity = match best.fastest {
+        n if n >= 2 * m.shell || n >= m.shell && at_once(best) => Severity::Medium,
+        n if n >= m.shell || n >= m.desktop && at_once(best) => Severity::Low,
+        _ => return None,
+    };
+    Some(Shape { severity, word: "short shells to one host", reasons: vec!["too fast for people"], aims: vec![best], entered: None })
 }
 
 /// One account, or a few, at one target.

@@ -1,6 +1,8 @@
 //! NTLM and Kerberos in HTTP authentication (RFC 9110, 11; RFC 4559, 4 and 5; [MS-NTHT] 2.2): a token in base64 behind `NTLM`, `Negotiate` or
 //! `Kerberos`, as browsers, proxies and WinRM ([MS-WSMV] 2.2.9.1) send them.
 
+use super::super::Message;
+use super::super::kerberos::find_ap_req;
 use super::super::ntlmssp::Ntlm;
 use super::super::smb::token::{self, Token};
 use base64::Engine;
@@ -47,6 +49,11 @@ pub(super) fn of_request(head: &[u8]) -> Option<Auth> {
     tokens(head, &[b"authorization", b"proxy-authorization"]).next()
 }
 
+/// The ticket that a request's head shows, if it is there as a whole.
+pub(super) fn ticket_of_request(head: &[u8]) -> Option<Message> {
+    blobs(head, &[b"authorization", b"proxy-authorization"]).find_map(|blob| find_ap_req(&blob))
+}
+
 /// What an answer's head shows: a challenge.
 pub(super) fn of_answer(head: &[u8]) -> Option<Auth> {
     tokens(head, &[b"www-authenticate", b"proxy-authenticate"]).find(|a| matches!(a, Auth::Ntlm(n) if n.kind == 2))
@@ -55,27 +62,30 @@ pub(super) fn of_answer(head: &[u8]) -> Option<Auth> {
 /// The tokens of the lines with these names. The head is walked by itself: a parser drops the line that is cut, and a ticket may well be longer
 /// than what is held of a head.
 fn tokens<'a>(head: &'a [u8], names: &'a [&[u8]]) -> impl Iterator<Item = Auth> + 'a {
+    blobs(head, names).filter_map(|blob| match token::read(&blob) {
+        Token::Ntlm(n) => Some(Auth::Ntlm(n)),
+        Token::Kerberos => Some(Auth::Kerberos),
+        Token::Other => None,
+    })
+}
+
+/// The same, decoded and nothing more.
+fn blobs<'a>(head: &'a [u8], names: &'a [&[u8]]) -> impl Iterator<Item = Vec<u8>> + 'a {
     let lines = head.split(|b| *b == b'\n').skip(1).take(LINES);
     let values = lines.filter_map(move |line| {
         let colon = line.iter().take(32).position(|b| *b == b':')?;
         let (name, value) = line.split_at_checked(colon)?;
         names.iter().any(|n| n.eq_ignore_ascii_case(name)).then(|| value.get(1..).unwrap_or_default())
     });
-    values.filter_map(token)
+    values.filter_map(blob)
 }
 
-/// A scheme that carries such tokens, and its token.
-fn token(value: &[u8]) -> Option<Auth> {
+/// The token behind a scheme that carries such.
+fn blob(value: &[u8]) -> Option<Vec<u8>> {
     let value = value.trim_ascii();
     let (scheme, letters) = value.split_at_checked(value.iter().position(|b| *b == b' ')?)?;
-    if ![b"NTLM".as_slice(), b"Negotiate", b"Kerberos"].iter().any(|s| s.eq_ignore_ascii_case(scheme)) {
-        return None;
-    }
-    match token::read(&decode(letters.trim_ascii_start())?) {
-        Token::Ntlm(n) => Some(Auth::Ntlm(n)),
-        Token::Kerberos => Some(Auth::Kerberos),
-        Token::Other => None,
-    }
+    let carries = [b"NTLM".as_slice(), b"Negotiate", b"Kerberos"].iter().any(|s| s.eq_ignore_ascii_case(scheme));
+    if carries { decode(letters.trim_ascii_start()) } else { None }
 }
 
 /// The bytes of a token68 (RFC 9110, 11.2) up to its padding, its end, or the cap.

@@ -1,5 +1,6 @@
 //! Heads in every split and state of repair; logons inside.
 use super::*;
+use crate::protocols::kerberos::tests::{ap_req, gss};
 use crate::protocols::ntlmssp::tests::{authenticate_message, challenge_message, negotiate_message};
 use crate::protocols::stream::tests::{probe_of, read_split};
 use proptest::prelude::*;
@@ -157,6 +158,21 @@ fn a_logon_at_a_proxy_and_one_with_kerberos() {
         let (got, _) = logons(&[(Side::Orig, request), (Side::Resp, say("403 Forbidden", ""))]);
         assert_eq!(got, [Auth::Kerberos, Auth::Answered { status: 403 }], "{size}");
     }
+}
+
+#[test]
+fn a_ticket_in_a_head_is_read() {
+    let shown = |size: usize| {
+        let ticket = base64(&gss(&ap_req(&["HTTP", "emr"], &vec![9; size])));
+        let (mut p, mut out) = (Requests::new(), Vec::new());
+        p.data(Side::Orig, Timestamp(1), format!("POST /wsman HTTP/1.1\r\nAuthorization: Kerberos {ticket}\r\n\r\n").as_bytes(), &mut out);
+        out
+    };
+    let out = shown(900);
+    let Some(Message::Kerberos(k)) = out.last() else { panic!("{out:?}") };
+    assert_eq!((k.kind, k.service.as_deref(), k.ticket.is_some()), (14, Some("HTTP/emr"), true));
+    // One that is longer than what is held of a head is shown, but not read.
+    assert!(matches!(shown(9_000).last(), Some(Message::HttpAuth(a)) if **a == Auth::Kerberos));
 }
 
 #[test]
