@@ -6,6 +6,7 @@ mod backup_attack;
 mod claims;
 mod clinical_egress;
 mod dark_contact;
+mod defence_silence;
 mod egress_attempt;
 mod fanout;
 mod finding;
@@ -100,6 +101,7 @@ pub static DETECTORS: &[(&str, Build)] = &[
     (backup_attack::ID, backup_attack::build),
     (printer_burst::ID, printer_burst::build),
     (terminal_to_terminal::ID, terminal_to_terminal::build),
+    (defence_silence::ID, defence_silence::build),
 ];
 
 /// One step of a path as evidence, the same in every detector: `{ts, from, to, via, user, outcome}`. The incident's path is made of these.

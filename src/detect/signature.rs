@@ -19,6 +19,7 @@ const EMBEDDED: &[(&str, &str)] = embedded![
     "backup-attack",
     "clinical-egress",
     "dark-contact",
+    "defence-silence",
     "egress-attempt",
     "new-admin-edge",
     "policy-violation",

@@ -44,6 +44,7 @@ pub const RECIPES: &[Recipe] = &[
     super::recipes_impact::BACKUP_ATTACK,
     super::recipes_impact::PRINTER_BURST,
     super::recipes_impact::TERMINAL_TO_TERMINAL,
+    super::recipes_impact::DEFENCE_SILENCE,
 ];
 
 /// The demonstration: some seven minutes of one morning.
