@@ -217,7 +217,7 @@ impl Story {
         let certain = self.lost - self.contradict;
         let counted = if marked && self.lost > 0 || certain >= 2 { self.lost } else { certain };
         if certain < 2 && !marked && self.contradict >= tuning.contradicting {
-            return Some((Severity::Medium, self.lost + self.rewritten));
+            return Some((Severity::Low, self.lost + self.rewritten));
         }
         if counted >= enough {
             let worst = self.lost >= tuning.critical_files || hit >= tuning.critical_servers;

@@ -100,7 +100,7 @@ fn in_one_handle_by_a_copy_or_by_a_copy_renamed_over_it() {
 #[test]
 fn without_a_read_the_name_is_a_promise_and_without_content_the_shape_tells() {
     let unread = |n| over_files(n, |_, p| vec![over(&p, noise(4_000))]);
-    assert_eq!((played(unread(9), 0.2).worst(), played(unread(30), 0.2).worst()), (None, Some(Severity::Medium)));
+    assert_eq!((played(unread(9), 0.2).worst(), played(unread(30), 0.2).worst()), (None, Some(Severity::Low)));
     let named = over_files(5, |_, p| vec![over(&p, noise(4_000)), rename(&p, &format!("{p}.qx"))]);
     assert_eq!(played(named, 0.2).worst(), Some(Severity::High));
     let cut = |n: u64| Content { bytes: n, calls: 1, sampled: 10, ..Content::default() };
