@@ -298,7 +298,10 @@ fn destroyed(life: &Life) -> Option<&'static str> {
         Life { action: 2, .. } => None,
         Life { deleted: true, .. } => Some("deleted"),
         Life { renamed_to: Some(to), .. } if end(to) != end(&life.path) && !is_partial(&life.path) => Some("renamed"),
-        Life { action: 0 | 3, .. } | Life { truncated: Some(0), .. } if life.size > 0 || life.written.bytes > 0 => Some("overwritten"),
+        // Without the answer nobody knows whether there was a file.
+        Life { status: 0, action: 0 | 3, .. } | Life { status: 0, truncated: Some(0), size: 1.., .. } if life.size > 0 || life.written.bytes > 0 => {
+            Some("overwritten")
+        }
         _ => None,
     }
 }

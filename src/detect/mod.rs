@@ -9,6 +9,7 @@ mod claims;
 mod clinical_egress;
 mod dark_contact;
 mod dcsync;
+mod defence_silence;
 mod egress_attempt;
 mod exploit_shape;
 mod fanout;
@@ -121,6 +122,7 @@ pub static DETECTORS: &[(&str, Build)] = &[
     (kerberos_abuse::ID, kerberos_abuse::build),
     (name_poisoning::ID, name_poisoning::build),
     (ad_recon::ID, ad_recon::build),
+    (defence_silence::ID, defence_silence::build),
 ];
 
 /// One step of a path as evidence, the same in every detector: `{ts, from, to, via, user, outcome}`. The incident's path is made of these.

@@ -22,6 +22,7 @@ const EMBEDDED: &[(&str, &str)] = embedded![
     "clinical-egress",
     "dark-contact",
     "dcsync",
+    "defence-silence",
     "egress-attempt",
     "exploit-shape",
     "kerberos-abuse",

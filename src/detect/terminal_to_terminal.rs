@@ -10,6 +10,7 @@ use crate::bounded::BoundedMap;
 use crate::event::{Event, EventKind, FlowInfo, Interest};
 use crate::protocols::Message;
 use crate::protocols::smb::life::{Life, Magic, Work};
+use crate::site::{Role, Site, ZoneKind};
 
 /// Detector id.
 pub const ID: &str = "terminal-to-terminal";
@@ -166,7 +167,10 @@ impl TerminalToTerminal {
     }
     fn judge(&self, orig: Addr) -> Option<(Severity, Vec<&Visit>, Vec<&'static str>)> {
         let all: Vec<&Visit> = self.visits.get(&orig)?.iter().collect();
-        let odd: Vec<&Visit> = all.iter().copied().filter(|v| v.deed >= Deed::AdminRefused && !(v.old && v.deed == Deed::Worked)).collect();
+        // Encrypted SMB with one or two colleagues is a folder; with more it is no longer.
+        let sealed = all.iter().filter(|v| v.deed == Deed::Sealed && !v.old).count() > self.tuning.targets;
+        let is_odd = |v: &&Visit| v.deed >= Deed::AdminRefused && !(v.old && v.deed == Deed::Worked) || sealed && v.deed == Deed::Sealed && !v.old;
+        let odd: Vec<&Visit> = all.iter().copied().filter(is_odd).collect();
         let mut hosts: Vec<Addr> = odd.iter().map(|v| v.to).collect();
         hosts.sort_unstable();
         hosts.dedup();
@@ -185,7 +189,8 @@ impl TerminalToTerminal {
         reasons.dedup();
         reasons.extend((hosts.len() >= self.tuning.targets).then_some("several terminals"));
         reasons.extend(by_admin.then_some("an administrator's account"));
-        let high = share || by_admin || hosts.len() >= self.tuning.targets;
+        let sure = odd.iter().filter(|v| v.deed != Deed::Sealed).count();
+        let high = share || by_admin || sure > 0 && hosts.len() >= self.tuning.targets;
         Some((if high { Severity::High } else { Severity::Medium }, odd, reasons))
     }
     fn speak(&mut self, orig: Addr, scene: &Scene<'_>, out: &mut Vec<Finding>) {
@@ -243,6 +248,14 @@ impl Detector for TerminalToTerminal {
     fn id(&self) -> &'static str {
         ID
     }
+    fn blocked(&self, site: &Site) -> Option<(&'static str, &'static str)> {
+        let zone = site.zones.has(ZoneKind::Clinical) || site.zones.has(ZoneKind::Office);
+        let none = !zone && !site.ledger.iter().any(|e| matches!(e.role, Role::Terminal | Role::Modality));
+        none.then_some((
+            "no terminal is declared: no clinical or office zone, none in the ledger",
+            "端末が宣言されていません（診療・事務ゾーンも台帳の端末もありません）",
+        ))
+    }
     fn interest(&self) -> Interest {
         Interest::ADMIN | Interest::FILES
     }
@@ -272,7 +285,6 @@ mod tests {
     use super::super::testing::*;
     use super::*;
     use crate::protocols::smb::life::Content as Bytes;
-    use crate::site::Role;
 
     fn say(ev: Vec<Event>) -> Option<Severity> {
         let site = hospital_with(&[("10.10.30.40", Role::Management), ("10.10.30.90", Role::Printer)]);
@@ -296,6 +308,16 @@ mod tests {
             }
         }
         assert_eq!(say(refused), Some(Severity::Medium));
+    }
+
+    #[test]
+    fn encrypted_smb_with_a_colleague_is_low_with_three_medium() {
+        let sealed = |n: u32| {
+            let f = FlowInfo { recognised: true, ..flow(at(f64::from(n)), "10.10.10.11", &format!("10.10.10.{n}"), 445) };
+            message(at(f64::from(n)), f, true, Message::Smb(Box::new(crate::protocols::smb::Smb::Encrypted)))
+        };
+        assert_eq!(say(vec![sealed(12), sealed(13)]), Some(Severity::Low));
+        assert_eq!(say(vec![sealed(12), sealed(13), sealed(14)]), Some(Severity::Medium));
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub const RECIPES: &[Recipe] = &[
     recipes_logon::KERBEROS_ABUSE,
     recipes_logon::NAME_POISONING,
     recipes_logon::AD_RECON,
+    super::recipes_impact::DEFENCE_SILENCE,
 ];
 
 /// The demonstration: some seven minutes of one morning.

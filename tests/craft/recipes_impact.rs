@@ -6,8 +6,8 @@ use super::net::{Host, MS, Net, S};
 use super::recipes::{Recipe, START};
 use super::smb::{LOGON_FAILURE, Logon, Open, Smb, use_files};
 use super::stories::STOLEN;
-use super::tcp::Tcp;
-use super::{remote, ward};
+use super::tcp::{Tcp, refused};
+use super::{remote, tls, ward};
 
 /// When the story begins: the network has been seen for a while.
 const T: u64 = START + 60 * S;
@@ -357,4 +357,68 @@ pub const TERMINAL_TO_TERMINAL: Recipe = Recipe {
         "The management server on a terminal; a terminal on two servers; a copier that leaves a scan on an office computer.",
     ],
     traps: &["A shared folder between two colleagues is a `low` finding by design, so it is not in the benign capture."],
+};
+
+/// An agent reports to the server of the virus protection.
+fn report(net: &mut Net, t: u64, pc: &Host) {
+    let (ask, answer) = (net.rng.bytes(220), net.rng.bytes(90));
+    let mut c = Tcp::open(net, t, pc, &ADMIN, 8014);
+    c.up(net, &ask).wait(8 * MS).down(net, &answer).wait(2 * MS);
+    c.close(net);
+}
+
+/// Hosts report every eight minutes and use the record in between, from one minute to another.
+fn reports(net: &mut Net, pcs: &[Host], from: u64, until: u64) {
+    for m in (from..until).step_by(8) {
+        for (i, pc) in pcs.iter().enumerate() {
+            report(net, T + m * 60 * S + i as u64 * 11 * S, pc);
+        }
+    }
+}
+fn at_work(net: &mut Net, pcs: &[Host], from: u64, until: u64) {
+    for m in (from..until).step_by(12) {
+        for (i, pc) in pcs.iter().enumerate() {
+            tls::visit(net, T + m * 60 * S + (i as u64 * 13 + 5) * S, pc, &EMR, 443, Some("emr.hill.example"), 200, 300);
+        }
+    }
+}
+/// The capture goes on: somebody asks for the time every few minutes.
+fn goes_on(net: &mut Net, until: u64) {
+    for k in 0..until * 60 / 200 {
+        ward::time(net, T + k * 200 * S, &WARD[(k % 10) as usize], &INFRA);
+    }
+}
+
+pub const DEFENCE_SILENCE: Recipe = Recipe {
+    id: "defence-silence",
+    attack: |net| {
+        goes_on(net, 106);
+        reports(net, &WARD[..3], 1, 58);
+        reports(net, &WARD[3..5], 1, 106);
+        at_work(net, &WARD[..5], 2, 106);
+    },
+    benign: |net| {
+        goes_on(net, 106);
+        reports(net, &WARD[..2], 1, 58);
+        at_work(net, &WARD[..2], 2, 58);
+        reports(net, &WARD[..1], 92, 106);
+        at_work(net, &WARD[..1], 91, 106);
+        reports(net, &WARD[2..5], 1, 58);
+        for m in [62, 70] {
+            for (i, pc) in WARD[2..5].iter().enumerate() {
+                refused(net, T + m * 60 * S + i as u64 * 9 * S, pc, &ADMIN, 8014);
+            }
+        }
+        reports(net, &WARD[2..5], 78, 106);
+        at_work(net, &WARD[2..5], 2, 106);
+    },
+    site: "",
+    attack_is: &[
+        "Five ward terminals report to the virus protection's server (port 8014) every eight minutes for nearly an hour; then three of them stop, but go on working with the record.",
+    ],
+    benign_is: &[
+        "Two terminals are switched off after an hour, one of them comes back.",
+        "The server is restarted and refuses everybody for a quarter of an hour; then all report again.",
+    ],
+    traps: &["A computer that is switched off reports no more, either: only one that works on is silent."],
 };

@@ -18,6 +18,8 @@ const NOTES: usize = 64;
 const DIRECTORIES: usize = 8;
 /// A note is short.
 const NOTE_BYTES: u64 = 64 << 10;
+/// Files that only contradict their names belong to what follows within this time.
+const RUN_UP: Span = Span::secs(60);
 /// A story that goes on is told again after so long.
 const AGAIN: Span = Span::secs(60);
 
@@ -122,6 +124,11 @@ impl Story {
         }
     }
     fn begin(&mut self, now: Timestamp) {
+        // What only contradicted its name some time ago was no beginning.
+        if self.lost > 0 && self.lost == self.contradict && self.rewritten == 0 && now.since(self.last) > RUN_UP && !self.is_told() {
+            let before = std::mem::replace(self, Story::new(now));
+            (self.notes, self.listings, self.renamed) = (before.notes, before.listings, before.renamed);
+        }
         if self.lost == 0 && self.rewritten == 0 {
             self.first = now;
         }
@@ -217,7 +224,7 @@ impl Story {
         let certain = self.lost - self.contradict;
         let counted = if marked && self.lost > 0 || certain >= 2 { self.lost } else { certain };
         if certain < 2 && !marked && self.contradict >= tuning.contradicting {
-            return Some((Severity::Medium, self.lost + self.rewritten));
+            return Some((Severity::Low, self.lost + self.rewritten));
         }
         if counted >= enough {
             let worst = self.lost >= tuning.critical_files || hit >= tuning.critical_servers;

@@ -100,7 +100,12 @@ fn in_one_handle_by_a_copy_or_by_a_copy_renamed_over_it() {
 #[test]
 fn without_a_read_the_name_is_a_promise_and_without_content_the_shape_tells() {
     let unread = |n| over_files(n, |_, p| vec![over(&p, noise(4_000))]);
-    assert_eq!((played(unread(9), 0.2).worst(), played(unread(30), 0.2).worst()), (None, Some(Severity::Medium)));
+    assert_eq!((played(unread(9), 0.2).worst(), played(unread(30), 0.2).worst()), (None, Some(Severity::Low)));
+    let mut before = vec![over("ward1\\note.txt", noise(400))];
+    before.extend((0..10).map(|i| read(&format!("ward1\\x{i}.doc"), was(1))));
+    before.extend(over_files(5, |i, p| vec![read(&p, was(i)), over(&p, noise(3_000))]));
+    let s = played(before, 10.0);
+    assert_eq!(s.said[0].evidence["alarm_after_files"], 4, "what happened long before is no part of it");
     let named = over_files(5, |_, p| vec![over(&p, noise(4_000)), rename(&p, &format!("{p}.qx"))]);
     assert_eq!(played(named, 0.2).worst(), Some(Severity::High));
     let cut = |n: u64| Content { bytes: n, calls: 1, sampled: 10, ..Content::default() };

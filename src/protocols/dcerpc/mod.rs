@@ -103,7 +103,8 @@ pub struct Call {
     pub nth: u32,
     /// What it is about, where that can be read: service, task, key, file, account, computer, interface asked of the endpoint mapper.
     pub target: String,
-    /// And what with: the service's program, the task's XML or command line, the client's challenge in hexadecimal.
+    /// And what with: the service's program (`disabled` if it is switched off, `stop` if it is
+    /// stopped), the task's XML or command line, the client's challenge in hexadecimal.
     pub value: String,
 }
 

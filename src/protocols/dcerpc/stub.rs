@@ -10,12 +10,17 @@ const NAME: usize = 256;
 /// Characters kept of a command line or of the beginning of a task's XML.
 const VALUE: usize = 2048;
 
+/// SERVICE_DISABLED and SERVICE_CONTROL_STOP ([MS-SCMR] 2.2.15 and 3.1.4.2).
+const DISABLED: u32 = 4;
+const STOP: u32 = 1;
+
 /// How the arguments of a call are laid out, as far as they are read.
 type Layout = fn(&mut Stub<'_>) -> Option<()>;
 
 /// The reader of a call's arguments, if it has one.
 pub(super) fn layout(interface: Interface, op: u16) -> Option<Layout> {
     Some(match (interface.name, op) {
+        ("svcctl", 1) => control_service,
         ("svcctl", 12 | 45 | 60) => create_service,
         ("svcctl", 24 | 44) => create_service_a,
         ("svcctl", 16) => |s| s.handle()?.name(),
@@ -183,9 +188,19 @@ fn create_service_a(s: &mut Stub<'_>) -> Option<()> {
 
 /// RChangeServiceConfigW (3.1.4.11): the program may stay as it is.
 fn change_service(s: &mut Stub<'_>) -> Option<()> {
-    s.handle()?.skip(12)?;
+    let (_, start, _) = (s.handle()?.u32()?, s.u32()?, s.u32()?);
     if s.long()? != 0 {
         s.read.value = s.text(VALUE)?;
+    } else if start == DISABLED {
+        s.read.value = "disabled".to_owned();
+    }
+    Some(())
+}
+
+/// RControlService ([MS-SCMR] 3.1.4.2): the control by its word, where it ends something.
+fn control_service(s: &mut Stub<'_>) -> Option<()> {
+    if s.handle()?.u32()? == STOP {
+        s.read.value = "stop".to_owned();
     }
     Some(())
 }

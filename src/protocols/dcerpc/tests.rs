@@ -111,6 +111,18 @@ fn what_is_sealed_keeps_its_name_only() {
 }
 
 #[test]
+fn a_service_that_is_stopped_or_switched_off_says_so() {
+    let said = |op: u16, numbers: &[u32]| {
+        let stub: Vec<u8> = vec![7; 20].into_iter().chain(numbers.iter().flat_map(|n| n.to_le_bytes())).collect();
+        let out = converse(&with(vec![build::request(2, 0, op, 3, &stub, None), build::response(2, 3, &[0; 4], None)]));
+        call(&out[1]).value.clone()
+    };
+    assert_eq!((said(1, &[1]), said(1, &[4])), ("stop".to_owned(), String::new()));
+    let keep = 0xffff_ffff;
+    assert_eq!((said(11, &[keep, 4, keep, 0]), said(11, &[keep, 3, keep, 0])), ("disabled".to_owned(), String::new()));
+}
+
+#[test]
 fn faults_and_silence() {
     let out = converse(&with(vec![build::request(2, 0, 15, 3, &[0; 8], None), build::fault(2, 5), build::request(3, 0, 2, 3, &[0; 20], None)]));
     assert_eq!((call(&out[1]).operation(), call(&out[1]).outcome), ("OpenSCManagerW", Outcome::Fault(5)));
