@@ -1,6 +1,6 @@
 //! The one analyst: merges the shards' events in order, pairs what belongs together across address pairs, learns, detects, writes.
 
-use super::shard::Weirds;
+use super::told::Weirds;
 use super::worker::{Handover, Last, merge};
 use super::{EngineError, Latency, Options, batch};
 use crate::assets::Assets;
@@ -12,6 +12,7 @@ use crate::incident::Book;
 use crate::output::{Run, Sink, SinkError};
 use crate::site::Site;
 use crate::wire::Weird;
+use crossbeam::channel::Sender;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -49,6 +50,9 @@ pub fn blocked(site: &Site, signatures: &Signatures) -> Result<Vec<Blocked>, Eng
 /// ICMP errors remembered until the outcome of the contact they quote is told.
 const ERRORS: usize = 16_384;
 
+/// Events of the longest list that is written again; longer ones were a burst, and their memory is given back.
+const AGAIN: usize = 4096;
+
 /// State of the analyst.
 pub(super) struct Analyst {
     pub(super) options: Options,
@@ -67,6 +71,8 @@ pub(super) struct Analyst {
     findings: Vec<Finding>,
     /// Keys of a tick's events: time, shard, place in the shard's list. One number each, so that sorting them is cheap.
     order: Vec<u128>,
+    /// A tick's events, as they came from the shards.
+    lists: Vec<Vec<Event>>,
     pub(super) load: (usize, usize, usize, usize),
 }
 
@@ -89,11 +95,12 @@ impl Analyst {
             latency: Latency::new(),
             findings: Vec::new(),
             order: Vec::new(),
+            lists: Vec::new(),
             load: (0, 0, 0, 0),
         })
     }
-    /// One tick's handovers, one from each worker in worker order.
-    pub(super) fn tick(&mut self, handovers: Vec<Handover>) {
+    /// One tick's handovers, one from each worker in worker order. The lists go back empty.
+    pub(super) fn tick(&mut self, handovers: Vec<Handover>, empty: &Sender<Vec<Event>>) {
         let Some(first) = handovers.first() else { return };
         let (now, read_at) = (first.now, first.read_at);
         let seen = first.seen;
@@ -101,7 +108,7 @@ impl Analyst {
         let (windows, ended) = (first.windows, first.last.is_some());
         self.flows = handovers.iter().map(|h| h.flows).sum();
         let mut order = std::mem::take(&mut self.order);
-        let mut lists: Vec<Vec<Event>> = Vec::new();
+        let mut lists = std::mem::take(&mut self.lists);
         for h in handovers {
             if let (Some(sum), Some(c)) = (sum.as_mut(), &h.coverage) {
                 sum.add(c);
@@ -129,6 +136,14 @@ impl Analyst {
             }
         }
         self.order = order;
+        for mut list in lists.drain(..) {
+            list.clear();
+            if list.capacity() <= AGAIN {
+                // Nobody waits for it: one that is not taken is freed.
+                let _ = empty.try_send(list);
+            }
+        }
+        self.lists = lists;
         if windows {
             self.second(now, read_at);
         }

@@ -1,11 +1,10 @@
 //! Which contacts of a tick are told one by one, and the summaries of the rest. The analyst's load grows with hosts, never with packets;
 //! nothing is lost from the counts.
 
-use crate::base::{Addr, Outcome};
+use crate::base::{Addr, Outcome, mix64};
 use crate::bounded::DistinctCounter;
 use crate::event::{Contacts, EventKind};
 use crate::flow::Flow;
-use std::collections::BTreeMap;
 
 /// Failed contacts of one source that are listed in a tick of a shard.
 const PER_SOURCE: u32 = 32;
@@ -18,6 +17,11 @@ const fn prefix_bits(a: Addr) -> u8 {
     if a.is_v4() { 120 } else { 64 }
 }
 
+/// Whose summary it is: prefix length and first address. Summaries are handed out in this order.
+type Whose = (u8, Addr);
+/// All sources beyond those that have a summary of their own or of their prefix.
+const REST: Whose = (0, Addr::NONE);
+
 #[derive(Debug)]
 struct Summary {
     contacts: Contacts,
@@ -25,14 +29,49 @@ struct Summary {
     ports: DistinctCounter,
 }
 
-/// The book of one shard's current tick.
-#[derive(Debug, Default)]
+impl Summary {
+    fn new((bits, source): Whose, flow: &Flow) -> Summary {
+        let contacts = Contacts {
+            source,
+            bits,
+            attempted: 0,
+            refused: 0,
+            packets: 0,
+            bytes: 0,
+            responders: 0,
+            ports: 0,
+            example: flow.tuple(),
+            mac: flow.mac[0],
+            vlan: flow.vlan[0],
+        };
+        Summary { contacts, responders: DistinctCounter::default(), ports: DistinctCounter::default() }
+    }
+    fn whose(&self) -> Whose {
+        (self.contacts.bits, self.contacts.source)
+    }
+}
+
+/// The book of one shard's current tick. A flood looks something up here for each of its packets, so nothing here is larger than its caps.
+#[derive(Debug)]
 pub(super) struct Listing {
     listed: u32,
-    sources: BTreeMap<Addr, u32>,
-    summaries: BTreeMap<(u8, Addr), Summary>,
+    /// Failed contacts of each source that was listed: at most [`PER_TICK`] sources.
+    sources: Vec<(Addr, u32)>,
+    summaries: Vec<Summary>,
+    /// By hash of whose it is: place in `summaries` plus one; 0 = none. Probed in line.
+    index: [u8; PLACES],
     hosts: usize,
     prefixes: usize,
+}
+
+/// Places of the index: twice as many as there can be summaries.
+const PLACES: usize = 256;
+const _: () = assert!(2 * (2 * SUMMARIES) <= PLACES && 2 * SUMMARIES < u8::MAX as usize);
+
+impl Default for Listing {
+    fn default() -> Self {
+        Listing { listed: 0, sources: Vec::new(), summaries: Vec::new(), index: [0; PLACES], hosts: 0, prefixes: 0 }
+    }
 }
 
 impl Listing {
@@ -41,7 +80,10 @@ impl Listing {
         if self.listed >= PER_TICK {
             return false;
         }
-        let n = self.sources.entry(source).or_insert(0);
+        let n = match self.sources.iter_mut().find(|s| s.0 == source) {
+            Some((_, n)) => n,
+            None => &mut self.sources.push_mut((source, 0)).1,
+        };
         *n += 1;
         let ok = *n <= PER_SOURCE;
         self.listed += u32::from(ok);
@@ -50,24 +92,8 @@ impl Listing {
     /// Counts an unlisted contact.
     pub(super) fn count(&mut self, flow: &Flow, outcome: Outcome) {
         let t = flow.tuple();
-        let key = self.place(t.orig);
-        let s = self.summaries.entry(key).or_insert_with(|| Summary {
-            contacts: Contacts {
-                source: key.1,
-                bits: key.0,
-                attempted: 0,
-                refused: 0,
-                packets: 0,
-                bytes: 0,
-                responders: 0,
-                ports: 0,
-                example: t,
-                mac: flow.mac[0],
-                vlan: flow.vlan[0],
-            },
-            responders: DistinctCounter::default(),
-            ports: DistinctCounter::default(),
-        });
+        let at = self.place(t.orig, flow);
+        let Some(s) = self.summaries.get_mut(at) else { return };
         match outcome {
             Outcome::Refused => s.contacts.refused += 1,
             _ => s.contacts.attempted += 1,
@@ -78,36 +104,63 @@ impl Listing {
         s.ports.add(u64::from(t.resp_port));
     }
     /// Under which summary a source falls: its own while there is room, then its prefix's, then one for all.
-    fn place(&mut self, a: Addr) -> (u8, Addr) {
-        let host = (128, a);
-        if self.summaries.contains_key(&host) {
-            return host;
-        }
+    fn place(&mut self, a: Addr, flow: &Flow) -> usize {
+        let host = match self.find((128, a)) {
+            Ok(at) => return at,
+            Err(free) => free,
+        };
         if self.hosts < SUMMARIES {
             self.hosts += 1;
-            return host;
+            return self.add((128, a), host, flow);
         }
         let bits = prefix_bits(a);
         let prefix = (bits, Addr(a.0 & (u128::MAX << (128 - u32::from(bits)))));
-        if self.summaries.contains_key(&prefix) {
-            return prefix;
-        }
+        let free = match self.find(prefix) {
+            Ok(at) => return at,
+            Err(free) => free,
+        };
         if self.prefixes < SUMMARIES {
             self.prefixes += 1;
-            return prefix;
+            return self.add(prefix, free, flow);
         }
-        (0, Addr::NONE)
+        match self.find(REST) {
+            Ok(at) => at,
+            Err(free) => self.add(REST, free, flow),
+        }
+    }
+    /// Where a summary stands, or the place of the index where it belongs.
+    #[inline]
+    fn find(&self, whose: Whose) -> Result<usize, usize> {
+        let (bits, Addr(a)) = whose;
+        let mut slot = mix64(a as u64 ^ ((a >> 64) as u64).rotate_left(32) ^ u64::from(bits)) as usize % PLACES;
+        loop {
+            match self.index.get(slot).copied().unwrap_or(0) {
+                0 => return Err(slot),
+                n if self.summaries.get(usize::from(n) - 1).is_some_and(|s| s.whose() == whose) => return Ok(usize::from(n) - 1),
+                _ => slot = (slot + 1) % PLACES,
+            }
+        }
+    }
+    #[cold]
+    fn add(&mut self, whose: Whose, slot: usize, flow: &Flow) -> usize {
+        self.summaries.push(Summary::new(whose, flow));
+        if let Some(place) = self.index.get_mut(slot) {
+            *place = self.summaries.len() as u8;
+        }
+        self.summaries.len() - 1
     }
     /// The tick ends: hands out the summaries, in a fixed order, and begins anew.
     pub(super) fn close(&mut self, mut out: impl FnMut(EventKind)) {
         if self.listed == 0 && self.summaries.is_empty() {
             return;
         }
-        self.listed = 0;
-        self.hosts = 0;
-        self.prefixes = 0;
+        (self.listed, self.hosts, self.prefixes) = (0, 0, 0);
         self.sources.clear();
-        for (_, mut s) in std::mem::take(&mut self.summaries) {
+        if !self.summaries.is_empty() {
+            self.index = [0; PLACES];
+            self.summaries.sort_unstable_by_key(Summary::whose);
+        }
+        for mut s in self.summaries.drain(..) {
             s.contacts.responders = s.responders.count();
             s.contacts.ports = s.ports.count();
             out(EventKind::Contacts(s.contacts));

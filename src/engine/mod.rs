@@ -12,6 +12,7 @@ mod payload;
 mod shard;
 mod threads;
 mod ticks;
+mod told;
 mod worker;
 
 use crate::assets::Assets;

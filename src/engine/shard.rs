@@ -1,27 +1,22 @@
 //! One of the 64 virtual shards: all flows between the pairs of addresses that fall into it. Everything here is decided by what the shard
 //! itself saw, so the number of workers changes nothing.
 
-use super::listing::{Lately, Listing, Tell};
+use super::listing::{Lately, Tell};
 use super::payload::{Found, Readers};
-use crate::base::{Addr, FiveTuple, Mac, Outcome, Timestamp, mix64, proto};
+use super::told::Told;
+use crate::base::{Addr, FiveTuple, Mac, Timestamp, mix64, proto};
 use crate::bounded::TimerWheel;
-use crate::event::{Contact, Coverage, Event, EventKind, FlowInfo, FlowRecord, Sighting};
+use crate::event::{EventKind, Sighting};
 use crate::flow::{Copies, Copy, Flow, FlowTable, Mark, bit};
 use crate::protocols::{Message, arp, nd};
 use crate::site::Site;
-use crate::wire::{Kind, Packet, Weird, flag, icmp_ports, tcp};
-use std::collections::BTreeMap;
+use crate::wire::{Kind, Packet, flag, icmp_ports, tcp};
 
 /// Payload bytes in one direction after which a remote-administration flow is told as grown: a logon and a first screen are past, an
 /// inventory's few calls are not.
 const GROWN: u64 = 16 * 1024;
 /// Longest time between two looks at a flow, in seconds.
 const LOOK: u64 = 30;
-/// Different weird names of protocols kept per shard.
-const WEIRDS: usize = 256;
-
-/// Odd input by (layer, name): how often, and the first.
-pub(super) type Weirds = BTreeMap<(&'static str, &'static str), (Weird, u64)>;
 
 /// State and pending events of one shard.
 pub(super) struct Shard {
@@ -29,7 +24,6 @@ pub(super) struct Shard {
     wheel: TimerWheel,
     copies: Copies,
     lately: Lately,
-    listing: Listing,
     readers: Readers,
     /// Hashes of (address, port) that answered: the service ledger of this shard's pairs.
     offers: Vec<u32>,
@@ -37,14 +31,10 @@ pub(super) struct Shard {
     found: Vec<(bool, Message)>,
     scratch: Vec<Message>,
     due: Vec<(u32, bool)>,
-    /// Events since the last tick, in order.
-    pub(super) events: Vec<Event>,
-    /// Counts since the run began.
-    pub(super) coverage: Coverage,
+    /// What it has to say.
+    pub(super) told: Told,
     /// Flows begun.
     pub(super) flows: u64,
-    /// Odd input of protocols.
-    pub(super) weirds: Weirds,
 }
 
 impl Shard {
@@ -54,17 +44,14 @@ impl Shard {
             wheel: TimerWheel::new(1024),
             copies: Copies::default(),
             lately: Lately::default(),
-            listing: Listing::default(),
             readers: Readers::default(),
             offers: vec![0; 1024],
             cursor: 0,
             found: Vec::new(),
             scratch: Vec::new(),
             due: Vec::new(),
-            events: Vec::new(),
-            coverage: Coverage::default(),
+            told: Told::default(),
             flows: 0,
-            weirds: Weirds::new(),
         }
     }
     /// Touches the places that depend on the packet alone.
@@ -95,23 +82,23 @@ impl Shard {
         if ahead.device {
             match self.lately.admit(ahead.sighting ^ u64::from(forwarded), (p.ts.0 / 60_000_000_000 + 1) as u32) {
                 Tell::Known => {}
-                Tell::Full => self.coverage.unlisted_link += 1,
+                Tell::Full => self.told.coverage.unlisted_link += 1,
                 Tell::Now => self.sight(p, buf, forwarded),
             }
         }
         match copy {
             Copy::Routed | Copy::Exact => {
-                self.coverage.duplicates += 1;
+                self.told.coverage.duplicates += 1;
                 return;
             }
-            Copy::Double => self.coverage.doubles_kept += 1,
+            Copy::Double => self.told.coverage.doubles_kept += 1,
             Copy::First => {}
         }
         match p.kind {
             Kind::Arp => self.link(p, ends_of_link(p, buf).1, arp::parse(buf.get(p.l3 as usize..).unwrap_or(&[])).map(Message::Arp)),
             // A hop limit below 255 was routed: no neighbour sent it (RFC 4861, 6.1 and 7.1).
             Kind::Icmp6 if matches!(p.sport, 133..=137) && p.ttl < 255 => {
-                self.weird(p.ts, p.number, "icmp6", "nd_not_from_the_link", p.l3.saturating_sub(p.frame))
+                self.told.weird(p.ts, p.number, "icmp6", "nd_not_from_the_link", p.l3.saturating_sub(p.frame))
             }
             Kind::Icmp6 if matches!(p.sport, 133..=137) => {
                 self.link(p, ends_of_link(p, buf).1, nd::parse(p.src, buf.get(p.icmp()).unwrap_or(&[])).map(Message::Nd));
@@ -122,41 +109,30 @@ impl Shard {
             Kind::Fragment | Kind::Link | Kind::Other => {}
         }
     }
-    fn emit(&mut self, ts: Timestamp, packet: u64, kind: EventKind) {
-        self.events.push(Event { ts, packet, kind });
-    }
     /// Tells that a device was seen: once a minute per (MAC, VLAN, address).
     fn sight(&mut self, p: &Packet, buf: &[u8], forwarded: bool) {
         let (to, mac) = ends_of_link(p, buf);
         let addr = shows_address(p).then_some(p.src);
-        self.emit(p.ts, p.number, EventKind::Sighting(Sighting { mac, to, vlan: p.vlan, addr, ttl: p.ttl, forwarded, iface: p.iface }));
+        self.told.emit(p.ts, p.number, EventKind::Sighting(Sighting { mac, to, vlan: p.vlan, addr, ttl: p.ttl, forwarded, iface: p.iface }));
     }
     fn link(&mut self, p: &Packet, mac: Mac, message: Option<Message>) {
         let Some(message) = message else {
             let (layer, name) = if p.kind == Kind::Arp { ("arp", "arp_unreadable") } else { ("icmp6", "nd_unreadable") };
-            return self.weird(p.ts, p.number, layer, name, p.l3.saturating_sub(p.frame));
+            return self.told.weird(p.ts, p.number, layer, name, p.l3.saturating_sub(p.frame));
         };
         if self.lately.admit_any() {
-            self.emit(p.ts, p.number, EventKind::Link { mac, vlan: p.vlan, message });
+            self.told.emit(p.ts, p.number, EventKind::Link { mac, vlan: p.vlan, message });
         } else {
-            self.coverage.unlisted_link += 1;
-        }
-    }
-    fn weird(&mut self, ts: Timestamp, number: u64, layer: &'static str, name: &'static str, offset: u32) {
-        let full = self.weirds.len() >= WEIRDS;
-        match self.weirds.get_mut(&(layer, name)) {
-            Some(w) => w.1 += 1,
-            None if full => {}
-            None => drop(self.weirds.insert((layer, name), (Weird { ts, number, name, layer, offset }, 1))),
+            self.told.coverage.unlisted_link += 1;
         }
     }
     /// An ICMP error quotes the packet it is about (RFC 792; RFC 4443, 2.4).
     fn icmp_error(&mut self, p: &Packet, buf: &[u8]) {
         let Some(quoted) = buf.get(p.icmp()).and_then(|icmp| icmp.get(8..)).and_then(quoted) else { return };
         if self.lately.admit_any() {
-            self.emit(p.ts, p.number, EventKind::IcmpError { quoted, kind: p.sport as u8, code: p.dport as u8, by: p.src });
+            self.told.emit(p.ts, p.number, EventKind::IcmpError { quoted, kind: p.sport as u8, code: p.dport as u8, by: p.src });
         } else {
-            self.coverage.unlisted_link += 1;
+            self.told.coverage.unlisted_link += 1;
         }
     }
     fn flow(&mut self, p: &Packet, buf: &[u8]) {
@@ -177,24 +153,28 @@ impl Shard {
         };
         let Some(flow) = self.table.get_mut(at) else { return };
         let turn = flow.update(src_is_a, p, || ends_of_link(p, buf).1);
-        let mut told = false;
         if !flow.has(bit::TOLD)
             && let Some(outcome) = flow.outcome()
+            && self.told.contact(flow, outcome, p.ts, p.number)
+            && flow.confidence >= crate::base::Confidence::Port
         {
-            told = self.tell(at, outcome, p.ts, p.number);
-        }
-        let Some(flow) = self.table.get_mut(at) else { return };
-        if told && flow.confidence >= crate::base::Confidence::Port {
             let t = flow.tuple();
             offer(&mut self.offers, t.resp, t.resp_port);
         }
-        if p.payload_len > 0 {
-            self.coverage.tcp_bytes += if p.proto == proto::TCP && !turn.old { u64::from(p.payload_len) } else { 0 };
+        if p.proto == proto::TCP && !turn.old {
+            self.told.coverage.tcp_bytes += u64::from(p.payload_len);
         }
         if Readers::wants(flow, p) {
-            self.read(at, turn.side, p, buf);
+            let payload = buf.get(p.payload_range()).unwrap_or(&[]);
+            self.readers.read(flow, turn.side, p, payload, &mut Found { messages: &mut self.found, scratch: &mut self.scratch });
+            if !self.found.is_empty() {
+                self.told.say(&mut self.found, flow, p.ts, p.number);
+            }
         }
-        self.grown(at, p);
+        if flow.bits & (bit::GROWN | bit::TOLD) == bit::TOLD && flow.payload.iter().any(|b| *b >= GROWN) && flow.service.is_remote_admin() {
+            flow.bits |= bit::GROWN;
+            self.told.flow(EventKind::FlowGrown, flow, false, p.ts, p.number);
+        }
     }
     /// A SYN on a flow that is over: the ports are used again.
     fn reopens(&self, at: u32, src_is_a: bool, p: &Packet) -> bool {
@@ -206,7 +186,7 @@ impl Shard {
         if self.table.is_full() {
             let victim = self.table.victim(&mut self.cursor, 8, rank)?;
             self.end(victim, p.ts, true);
-            self.coverage.evicted_flows += 1;
+            self.told.coverage.evicted_flows += 1;
         }
         let offers = &self.offers;
         let mut flow = Flow::begin(key, src_is_a, p, || (offered(offers, key.a, key.a_port), offered(offers, key.b, key.b_port)));
@@ -216,63 +196,14 @@ impl Shard {
         self.wheel.arm(at, (p.ts + Flow::ATTEMPT).secs() + 1);
         Some(at)
     }
-    /// Tells the outcome of an opening; true if it was an answer.
-    fn tell(&mut self, at: u32, outcome: Outcome, ts: Timestamp, packet: u64) -> bool {
-        let Some(flow) = self.table.get_mut(at) else { return false };
-        flow.bits |= bit::TOLD;
-        let answered = outcome == Outcome::Answered;
-        if flow.has(bit::GROUP) && !answered {
-            flow.bits |= bit::LISTED;
-            return false;
-        }
-        if answered || self.listing.admit(flow.tuple().orig) {
-            flow.bits |= bit::LISTED;
-            let contact = Contact { flow: info(flow), outcome, shape: flow.shape, icmp: None, tries: flow.packets[0] };
-            self.emit(ts, packet, EventKind::Contact(contact));
-        } else {
-            self.listing.count(flow, outcome);
-            self.coverage.unlisted_flows += 1;
-        }
-        answered
-    }
-    fn read(&mut self, at: u32, side: usize, p: &Packet, buf: &[u8]) {
-        let payload = buf.get(p.payload_range()).unwrap_or(&[]);
-        let Some(flow) = self.table.get_mut(at) else { return };
-        self.readers.read(flow, side, p, payload, &mut Found { messages: &mut self.found, scratch: &mut self.scratch });
-        if !self.found.is_empty() {
-            let (flow, layer) = (info(flow), flow.service.word());
-            self.say(flow, layer, p.ts, p.number);
-        }
-    }
-    /// Tells the messages that a reader found.
-    fn say(&mut self, flow: FlowInfo, layer: &'static str, ts: Timestamp, packet: u64) {
-        let mut found = std::mem::take(&mut self.found);
-        for (from_orig, message) in found.drain(..) {
-            match message {
-                Message::Weird(name, offset) => self.weird(ts, packet, layer, name, offset),
-                message => self.emit(ts, packet, EventKind::Message { flow, from_orig, message }),
-            }
-        }
-        self.found = found;
-    }
-    #[inline]
-    fn grown(&mut self, at: u32, p: &Packet) {
-        let Some(flow) = self.table.get_mut(at) else { return };
-        if flow.bits & (bit::GROWN | bit::TOLD) == bit::TOLD && flow.payload.iter().any(|b| *b >= GROWN) && flow.service.is_remote_admin() {
-            flow.bits |= bit::GROWN;
-            let r = record(flow, false);
-            self.emit(p.ts, p.number, EventKind::FlowGrown(r));
-        }
-    }
     /// The end of a tick: expiry on whole seconds, then the summaries.
     pub(super) fn tick(&mut self, now: Timestamp) {
         if now.subsec_nanos() == 0 {
             self.expire(now);
         }
-        let events = &mut self.events;
-        self.listing.close(|kind| events.push(Event { ts: now, packet: 0, kind }));
+        self.told.close(now);
         self.lately.close();
-        self.coverage.unparsed_flows = self.readers.given_up;
+        self.told.coverage.unparsed_flows = self.readers.given_up;
     }
     fn expire(&mut self, now: Timestamp) {
         let mut due = std::mem::take(&mut self.due);
@@ -300,42 +231,43 @@ impl Shard {
     }
     /// A flow that goes on: tells an attempt that got no answer, or that a long flow is alive.
     fn look(&mut self, at: u32, now: Timestamp) {
-        let Some(flow) = self.table.get(at) else { return };
+        let Some(flow) = self.table.get_mut(at) else { return };
         if !flow.has(bit::TOLD) {
-            let (outcome, first) = (flow.outcome().unwrap_or(Outcome::Attempted), flow.first_packet);
-            self.tell(at, outcome, now, first);
+            self.told.attempt(flow, now);
         } else if flow.has(bit::LISTED) && now.since(flow.last_ts) < crate::base::Span::mins(10) {
-            let r = record(flow, false);
-            self.emit(now, r.last_packet, EventKind::FlowAlive(r));
+            self.told.flow(EventKind::FlowAlive, flow, false, now, flow.last_packet());
         }
     }
-    /// Ends a flow: tells its outcome if that is still open, and its counts if it was listed or more than one packet.
+    /// Ends a flow and takes it out.
     fn end(&mut self, at: u32, now: Timestamp, evicted: bool) {
-        let Some(flow) = self.table.get(at) else { return };
+        self.conclude(at, now, evicted);
+        self.table.remove(at);
+    }
+    /// A flow is over: tells its outcome if that is still open, and its counts if it was listed or more than one packet.
+    fn conclude(&mut self, at: u32, now: Timestamp, evicted: bool) {
+        let Some(flow) = self.table.get_mut(at) else { return };
         if !flow.has(bit::TOLD) {
-            let (outcome, first) = (flow.outcome().unwrap_or(Outcome::Attempted), flow.first_packet);
-            self.tell(at, outcome, now, first);
+            self.told.attempt(flow, now);
         }
-        let Some(mut flow) = self.table.remove(at) else { return };
         if flow.reader != 0 {
-            self.readers.end(&mut flow, now, &mut Found { messages: &mut self.found, scratch: &mut self.scratch });
+            self.readers.end(flow, now, &mut Found { messages: &mut self.found, scratch: &mut self.scratch });
             if !self.found.is_empty() {
-                self.say(info(&flow), flow.service.word(), now, flow.last_packet());
+                self.told.say(&mut self.found, flow, now, flow.last_packet());
             }
-            self.readers.close(&flow);
+            self.readers.close(flow);
         }
-        self.coverage.missed_bytes += u64::from(flow.missed[0]) + u64::from(flow.missed[1]);
-        self.coverage.one_way_flows += u64::from(flow.is_one_way());
+        self.told.coverage.missed_bytes += u64::from(flow.missed[0]) + u64::from(flow.missed[1]);
+        self.told.coverage.one_way_flows += u64::from(flow.is_one_way());
         if flow.has(bit::LISTED) || flow.packets[0] + flow.packets[1] > 1 {
-            let r = record(&flow, evicted);
-            self.emit(now, r.last_packet, EventKind::Flow(r));
+            self.told.flow(EventKind::Flow, flow, evicted, now, flow.last_packet());
         }
     }
-    /// The run is over: ends all flows.
+    /// The run is over: ends all flows, and gives their memory back.
     pub(super) fn finish(&mut self, now: Timestamp) {
         for at in self.table.numbers() {
-            self.end(at, now, false);
+            self.conclude(at, now, false);
         }
+        self.table.clear();
         self.tick(now);
     }
     /// Live flows, memory of the table, streams being read, bytes they hold.
@@ -455,42 +387,6 @@ fn quoted(b: &[u8]) -> Option<FiveTuple> {
         _ => (0, 0),
     };
     Some(FiveTuple { orig, resp, orig_port: sport, resp_port: dport, proto })
-}
-
-/// What events say of a flow.
-fn info(f: &Flow) -> FlowInfo {
-    FlowInfo {
-        uid: f.first_packet,
-        tuple: f.tuple(),
-        confidence: f.confidence,
-        service: f.service,
-        recognised: f.has(bit::RECOGNISED),
-        vlan: f.vlan,
-        mac: f.mac,
-        tunnel: f.tunnel,
-        ttl: f.ttl,
-        first_ts: f.first_ts,
-        first_packet: f.first_packet,
-    }
-}
-
-fn record(f: &Flow, evicted: bool) -> FlowRecord {
-    let wide = |p: [u32; 2]| p.map(u64::from);
-    FlowRecord {
-        info: info(f),
-        last_ts: f.last_ts,
-        last_packet: f.last_packet(),
-        packets: wide(f.packets),
-        bytes: f.bytes,
-        payload: f.payload,
-        retrans: f.retrans,
-        gaps: f.gaps.map(u32::from),
-        missed: wide(f.missed),
-        state: f.conn_state(),
-        history: f.history,
-        outcome: f.outcome().unwrap_or(Outcome::Attempted),
-        evicted,
-    }
 }
 
 #[cfg(test)]

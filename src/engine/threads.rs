@@ -5,6 +5,7 @@ use super::batch::{Batch, Feeder};
 use super::worker::{Handover, Worker, merge};
 use super::{Options, Outcome, Progress, SHARDS};
 use crate::capture::Replay;
+use crate::event::Event;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use std::sync::Arc;
 const DEPTH: usize = 8;
 /// Handovers under way between one worker and the analyst.
 const HANDOVERS: usize = 64;
+/// Empty lists of events that wait for a worker: two ticks' worth.
+const EMPTY: usize = 2 * SHARDS;
 
 pub(super) fn run(source: Replay, options: &Options, analyst: Analyst, progress: &mut dyn FnMut(Progress)) -> Outcome {
     let mut feeder = Feeder::new(source, options.hash());
@@ -34,12 +37,13 @@ fn said(panic: Box<dyn std::any::Any + Send>) -> String {
 }
 
 fn alone(feeder: &mut Feeder, options: &Options, mut analyst: Analyst, progress: &mut dyn FnMut(Progress)) -> (Analyst, Option<String>) {
-    let mut worker = Worker::new(0, 1, options);
+    let (empty, emptied) = bounded(EMPTY);
+    let mut worker = Worker::new(0, 1, options, emptied);
     let mut batch = Batch::new();
     loop {
         let step = catch_unwind(AssertUnwindSafe(|| {
             feeder.fill(&mut batch);
-            worker.run(&batch, |h| analyst.tick(vec![h]));
+            worker.run(&batch, |h| analyst.tick(vec![h], &empty));
             analyst.block_done(batch.read_at);
         }));
         if let Err(panic) = step {
@@ -60,6 +64,7 @@ enum Said {
 
 fn many(feeder: &mut Feeder, workers: usize, options: &Options, analyst: Analyst, progress: &mut dyn FnMut(Progress)) -> (Analyst, Option<String>) {
     let (recycle, recycled) = bounded::<Batch>(DEPTH * 2 + workers);
+    let (empty, emptied) = bounded(EMPTY);
     std::thread::scope(|scope| {
         let mut to_workers: Vec<Sender<Arc<Batch>>> = Vec::new();
         let mut from_workers: Vec<Receiver<Said>> = Vec::new();
@@ -69,9 +74,10 @@ fn many(feeder: &mut Feeder, workers: usize, options: &Options, analyst: Analyst
             to_workers.push(to);
             from_workers.push(from);
             let recycle = recycle.clone();
-            scope.spawn(move || work(Worker::new(me, workers, options), &batches, &handover, &recycle));
+            let emptied = emptied.clone();
+            scope.spawn(move || work(Worker::new(me, workers, options, emptied), &batches, &handover, &recycle));
         }
-        let thinking = scope.spawn(move || think(analyst, &from_workers));
+        let thinking = scope.spawn(move || think(analyst, &from_workers, &empty));
         let mut failure = None;
         loop {
             let mut batch = recycled.try_recv().unwrap_or_else(|_| Batch::new());
@@ -113,7 +119,7 @@ fn work(mut worker: Worker, batches: &Receiver<Arc<Batch>>, handover: &Sender<Sa
     }
 }
 
-fn think(mut analyst: Analyst, workers: &[Receiver<Said>]) -> (Analyst, Option<String>) {
+fn think(mut analyst: Analyst, workers: &[Receiver<Said>], empty: &Sender<Vec<Event>>) -> (Analyst, Option<String>) {
     loop {
         let mut handovers = Vec::with_capacity(workers.len());
         for w in workers {
@@ -127,7 +133,7 @@ fn think(mut analyst: Analyst, workers: &[Receiver<Said>]) -> (Analyst, Option<S
             Some(h) => (h.read_at, h.last.is_some()),
             None => return (analyst, None),
         };
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| analyst.tick(handovers))) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| analyst.tick(handovers, empty))) {
             return (analyst, Some(said(panic)));
         }
         analyst.block_done(read_at);

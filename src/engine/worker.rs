@@ -1,12 +1,14 @@
 //! A worker: a set of shards.
 
 use super::batch::{Batch, Seen};
-use super::shard::{Ahead, Shard, Weirds};
+use super::shard::{Ahead, Shard};
+use super::told::Weirds;
 use super::{Options, SHARDS};
 use crate::base::Timestamp;
 use crate::event::{Coverage, Event};
 use crate::site::Site;
 use crate::wire::Packet;
+use crossbeam::channel::Receiver;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -55,17 +57,19 @@ pub(super) struct Worker {
     places: [u8; SHARDS],
     me: usize,
     of: usize,
+    /// Lists that the analyst is done with, to be written again.
+    empty: Receiver<Vec<Event>>,
 }
 
 impl Worker {
-    pub(super) fn new(me: usize, of: usize, options: &Options) -> Worker {
+    pub(super) fn new(me: usize, of: usize, options: &Options, empty: Receiver<Vec<Event>>) -> Worker {
         let mut places = [OTHERS; SHARDS];
         let mine = places.iter_mut().skip(me).step_by(of).enumerate();
         let shards = mine.map(|(at, place)| {
             *place = at as u8;
             Shard::new(options.max_flows / SHARDS)
         });
-        Worker { site: Arc::clone(&options.site), shards: shards.collect(), places, me, of }
+        Worker { site: Arc::clone(&options.site), shards: shards.collect(), places, me, of, empty }
     }
     /// Takes a batch through the state; `out` gets a handover at each tick.
     pub(super) fn run(&mut self, batch: &Batch, mut out: impl FnMut(Handover)) {
@@ -142,7 +146,7 @@ impl Worker {
                 && let Some(s) = self.shards.get_mut(shard / self.of)
             {
                 s.finish(now);
-                events.push((shard as u8, std::mem::take(&mut s.events)));
+                events.push((shard as u8, std::mem::take(&mut s.told.events)));
             }
             let last = shard + 1 == SHARDS;
             let mut handover = self.hand_over(now, seen, batch, events, last, last);
@@ -152,17 +156,18 @@ impl Worker {
     }
     /// Events written down since the last handover, in shard order.
     fn pending(&mut self) -> Vec<(u8, Vec<Event>)> {
-        let (me, of) = (self.me, self.of);
-        let mine = self.shards.iter_mut().enumerate().filter(|(_, s)| !s.events.is_empty());
+        let (me, of, empty) = (self.me, self.of, &self.empty);
+        let mine = self.shards.iter_mut().enumerate().filter(|(_, s)| !s.told.events.is_empty());
         mine.map(|(n, s)| {
-            let room = Vec::with_capacity(s.events.len());
-            ((n * of + me) as u8, std::mem::replace(&mut s.events, room))
+            let events = &mut s.told.events;
+            let room = empty.try_recv().unwrap_or_else(|_| Vec::with_capacity(events.len()));
+            ((n * of + me) as u8, std::mem::replace(events, room))
         })
         .collect()
     }
     fn hand_over(&self, now: Timestamp, seen: Seen, batch: &Batch, events: Vec<(u8, Vec<Event>)>, counted: bool, windows: bool) -> Handover {
         let sum = |mut c: Coverage, s: &Shard| {
-            c.add(&s.coverage);
+            c.add(&s.told.coverage);
             c
         };
         Handover {
@@ -180,7 +185,7 @@ impl Worker {
         let mut weirds = Weirds::new();
         let mut load = (0, 0, 0, 0);
         for s in &mut self.shards {
-            for (k, (w, n)) in std::mem::take(&mut s.weirds) {
+            for (k, (w, n)) in std::mem::take(&mut s.told.weirds) {
                 merge(&mut weirds, k, w, n);
             }
             let l = s.load();

@@ -1,6 +1,7 @@
 //! The flow table of one shard: an open-addressing index (linear probing, backward-shift deletion) over a slab of flow records.
 //!
-//! An index word holds 32 bits of the keyed hash and the record's number, so a probe touches one index line and, on a hit, the record.
+//! An index word holds 32 bits of the keyed hash and the record's number, so a probe touches one index line and, on a hit, the record. The slab
+//! grows a chunk at a time: no record is ever moved, and no memory is taken twice while it grows.
 
 use super::Flow;
 use crate::base::FlowKey;
@@ -9,12 +10,18 @@ use crate::base::FlowKey;
 #[derive(Debug)]
 pub struct FlowTable {
     index: Vec<u64>,
-    flows: Vec<Flow>,
+    /// Records by number: [`CHUNK`] in each.
+    flows: Vec<Vec<Flow>>,
     hashes: Vec<u32>,
     free: Vec<u32>,
     len: usize,
     cap: usize,
+    /// Bytes reserved when the table was cleared.
+    reserved: usize,
 }
+
+/// Records of a chunk.
+const CHUNK: usize = 256;
 
 /// Index words that are looked at ahead of time.
 const NEAR: usize = 3;
@@ -31,7 +38,7 @@ const fn record(word: u64) -> Option<u32> {
 impl FlowTable {
     /// A table of at most `cap` flows. Memory grows by doubling as flows come.
     pub fn new(cap: usize) -> FlowTable {
-        FlowTable { index: vec![0; 64], flows: Vec::new(), hashes: Vec::new(), free: Vec::new(), len: 0, cap: cap.clamp(16, 1 << 30) }
+        FlowTable { index: vec![0; 64], flows: Vec::new(), hashes: Vec::new(), free: Vec::new(), len: 0, cap: cap.clamp(16, 1 << 30), reserved: 0 }
     }
     /// Flows held.
     pub fn len(&self) -> usize {
@@ -48,12 +55,12 @@ impl FlowTable {
     /// A record by its number.
     #[inline]
     pub fn get(&self, at: u32) -> Option<&Flow> {
-        self.flows.get(at as usize)
+        self.flows.get(at as usize / CHUNK)?.get(at as usize % CHUNK)
     }
     /// A record for changing.
     #[inline]
     pub fn get_mut(&mut self, at: u32) -> Option<&mut Flow> {
-        self.flows.get_mut(at as usize)
+        self.flows.get_mut(at as usize / CHUNK)?.get_mut(at as usize % CHUNK)
     }
     /// Touches the index where [`FlowTable::find`] will begin. A record's number, if it is one that the hash may mean.
     #[inline]
@@ -67,7 +74,7 @@ impl FlowTable {
     /// Touches what every packet needs of a record. The first number means nothing; the second is the place of its payload reader.
     #[inline]
     pub fn warm_record(&self, at: u32) -> (u64, u32) {
-        self.flows.get(at as usize).map_or((0, 0), |f| (f.bytes[0], f.reader))
+        self.get(at).map_or((0, 0), |f| (f.bytes[0], f.reader))
     }
     /// The number of the record with this key.
     #[inline]
@@ -82,7 +89,7 @@ impl FlowTable {
             }
             if (w >> 32) as u32 == tag
                 && let Some(at) = record(w)
-                && self.flows.get(at as usize).is_some_and(|f| f.is(key))
+                && self.get(at).is_some_and(|f| f.is(key))
             {
                 return Some(at);
             }
@@ -99,14 +106,17 @@ impl FlowTable {
         }
         let at = match self.free.pop() {
             Some(at) => {
-                *self.flows.get_mut(at as usize)? = flow;
+                *self.get_mut(at)? = flow;
                 *self.hashes.get_mut(at as usize)? = hash as u32;
                 at
             }
             None => {
-                self.flows.push(flow);
+                if self.hashes.len().is_multiple_of(CHUNK) {
+                    self.flows.push(Vec::with_capacity(CHUNK));
+                }
+                self.flows.last_mut()?.push(flow);
                 self.hashes.push(hash as u32);
-                (self.flows.len() - 1) as u32
+                (self.hashes.len() - 1) as u32
             }
         };
         self.place(hash as u32, word((hash >> 32) as u32, at));
@@ -133,9 +143,8 @@ impl FlowTable {
             }
         }
     }
-    /// Takes a flow out.
-    pub fn remove(&mut self, at: u32) -> Option<Flow> {
-        let flow = *self.flows.get(at as usize)?;
+    /// Takes a flow out; its record stays readable until the next one is added.
+    pub fn remove(&mut self, at: u32) -> Option<()> {
         let low = *self.hashes.get(at as usize)?;
         let mask = self.index.len() - 1;
         let mut i = low as usize & mask;
@@ -152,7 +161,7 @@ impl FlowTable {
         self.close_hole(i, mask);
         self.free.push(at);
         self.len -= 1;
-        Some(flow)
+        Some(())
     }
     /// Backward-shift deletion: moves later words of the run into the hole while that brings them nearer to their home.
     fn close_hole(&mut self, mut hole: usize, mask: usize) {
@@ -175,25 +184,34 @@ impl FlowTable {
     }
     /// Record numbers of all flows, in slab order.
     pub fn numbers(&self) -> Vec<u32> {
-        let mut all: Vec<u32> = self.index.iter().filter_map(|w| record(*w)).collect();
-        all.sort_unstable();
-        all
+        let mut live = vec![true; self.hashes.len()];
+        for at in &self.free {
+            if let Some(l) = live.get_mut(*at as usize) {
+                *l = false;
+            }
+        }
+        live.iter().zip(0u32..).filter(|(live, _)| **live).map(|(_, at)| at).collect()
+    }
+    /// Forgets all flows and gives their memory back; [`FlowTable::memory`] still tells what it was.
+    pub fn clear(&mut self) {
+        *self = FlowTable { reserved: self.memory(), ..FlowTable::new(self.cap) };
     }
     /// Looks at up to `tries` records from a moving place on and returns the one that may best be given up: lowest `rank`, then oldest.
     pub fn victim(&self, cursor: &mut u32, tries: usize, rank: impl Fn(&Flow) -> u32) -> Option<u32> {
-        let n = self.flows.len() as u32;
+        let n = self.hashes.len() as u32;
         (0..tries.min(n as usize))
             .map(|_| {
                 *cursor = (*cursor + 1) % n;
                 *cursor
             })
-            .filter_map(|at| self.flows.get(at as usize).map(|f| (rank(f), f.last_ts, at)))
+            .filter_map(|at| self.get(at).map(|f| (rank(f), f.last_ts, at)))
             .min()
             .map(|best| best.2)
     }
     /// Bytes of memory reserved.
     pub fn memory(&self) -> usize {
-        self.index.capacity() * 8 + self.flows.capacity() * size_of::<Flow>() + self.hashes.capacity() * 4 + self.free.capacity() * 4
+        let flows = self.flows.len() * CHUNK * size_of::<Flow>();
+        (self.index.capacity() * 8 + flows + self.hashes.capacity() * 4 + self.free.capacity() * 4).max(self.reserved)
     }
     /// The hash tables use, for tests.
     #[cfg(test)]
@@ -225,7 +243,8 @@ mod tests {
                 Some(at) => {
                     assert_eq!(model.get(&n), Some(&at));
                     if x >> 20 & 1 == 0 {
-                        assert_eq!(t.remove(at).unwrap().key(), k);
+                        t.remove(at).unwrap();
+                        assert!(t.get(at).unwrap().is(&k) && t.find(FlowTable::hash(&k), &k).is_none());
                         model.remove(&n);
                     }
                 }
@@ -242,7 +261,12 @@ mod tests {
         for (n, at) in &model {
             assert_eq!(t.find(FlowTable::hash(&key(*n)), &key(*n)), Some(*at));
         }
-        assert_eq!(t.numbers().len(), model.len());
+        let mut want: Vec<u32> = model.values().copied().collect();
+        want.sort_unstable();
+        assert_eq!(t.numbers(), want);
+        let before = t.memory();
+        t.clear();
+        assert!(t.is_empty() && t.numbers().is_empty() && t.find(FlowTable::hash(&key(1)), &key(1)).is_none() && t.memory() == before);
     }
 
     #[test]

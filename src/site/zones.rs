@@ -49,6 +49,10 @@ pub struct Zones {
     zones: Vec<Zone>,
     /// (first address, last address, zone), sorted, disjoint.
     ranges: Vec<(Addr, Addr, ZoneId)>,
+    /// The same of IPv4: most lookups are of these, and many of addresses of the internet.
+    v4: Vec<(u32, u32, ZoneId)>,
+    /// First bytes of IPv4 addresses of which some are in a zone.
+    v4_first: [u64; 4],
     by_vlan: BTreeMap<u16, ZoneId>,
 }
 
@@ -84,10 +88,28 @@ impl Zones {
             ranges = next;
         }
         ranges.sort();
-        Zones { zones, ranges, by_vlan }
+        let v4: Vec<(u32, u32, ZoneId)> = ranges.iter().filter_map(|r| v4_part(r.0, r.1).map(|(a, b)| (a, b, r.2))).collect();
+        let mut v4_first = [0u64; 4];
+        for first in v4.iter().flat_map(|(a, b, _)| a >> 24..=b >> 24) {
+            if let Some(word) = v4_first.get_mut(first as usize / 64) {
+                *word |= 1 << (first % 64);
+            }
+        }
+        Zones { zones, ranges, v4, v4_first, by_vlan }
     }
     /// The zone of an address.
+    #[inline]
     pub fn of(&self, a: Addr) -> Option<ZoneId> {
+        let Some(v4) = a.as_v4() else { return self.of_any(a) };
+        let first = v4 >> 24;
+        if self.v4_first.get(first as usize / 64).is_none_or(|word| word >> (first % 64) & 1 == 0) {
+            return None;
+        }
+        let i = self.v4.partition_point(|r| r.0 <= v4);
+        let (_, last, z) = *self.v4.get(i.checked_sub(1)?)?;
+        (v4 <= last).then_some(z)
+    }
+    fn of_any(&self, a: Addr) -> Option<ZoneId> {
         let i = self.ranges.partition_point(|r| r.0 <= a);
         let (_, last, z) = *self.ranges.get(i.checked_sub(1)?)?;
         (a <= last).then_some(z)
@@ -108,6 +130,12 @@ impl Zones {
     pub fn has(&self, kind: ZoneKind) -> bool {
         self.zones.iter().any(|z| z.kind == kind)
     }
+}
+
+/// What of a range is IPv4.
+fn v4_part(first: Addr, last: Addr) -> Option<(u32, u32)> {
+    let (lo, hi) = (first.max(Addr::v4(0)), last.min(Addr::v4(u32::MAX)));
+    (lo <= hi).then_some((lo.0 as u32, hi.0 as u32))
 }
 
 #[cfg(test)]
