@@ -12,7 +12,6 @@ const VALUE: usize = 2048;
 
 /// SERVICE_DISABLED and SERVICE_CONTROL_STOP ([MS-SCMR] 2.2.15 and 3.1.4.2).
 const DISABLED: u32 = 4;
-const STOP: u32 = 1;
 
 /// How the arguments of a call are laid out, as far as they are read.
 type Layout = fn(&mut Stub<'_>) -> Option<()>;
@@ -26,7 +25,6 @@ pub(super) fn layout(interface: Interface, op: u16) -> Option<Layout> {
         ("svcctl", 16) => |s| s.handle()?.name(),
         ("svcctl", 28) => |s| s.handle()?.name_a(),
         ("svcctl", 11) => change_service,
-        ("svcctl", 1) => control_service,
         ("atsvc", 0) => job_add,
         ("ITaskSchedulerService", 1) => register_task,
         ("ITaskSchedulerService", 12 | 13) => |s| s.name(),
@@ -197,15 +195,7 @@ fn change_service(s: &mut Stub<'_>) -> Option<()> {
     Some(())
 }
 
-/// RControlService ([MS-SCMR] 3.1.4.2): the control by its word, where it ends something.
-fn control_service(s: &mut Stub<'_>) -> Option<()> {
-    if s.handle()?.u32()? == STOP {
-        s.read.value = "stop".to_owned();
-    }
-    Some(())
-}
-
-/// RControlService (3.1.4.2): what the service is told to do.
+/// RControlService ([MS-SCMR] 3.1.4.2): what the service is told to do.
 fn control_service(s: &mut Stub<'_>) -> Option<()> {
     s.read.value = match s.handle()?.u32()? {
         1 => "stop".to_owned(),
