@@ -48,6 +48,9 @@ pub fn build(s: &Signature) -> Result<Box<dyn Detector>, SignatureError> {
     Ok(Box::new(AdminShare::new(Tuning::from_signature(s)?)))
 }
 
+/// Acts that add to whatever kind of file it is.
+const HASHES: &str = "password hashes were read (hive or directory data base)";
+const STARTS: &str = "it starts by itself there";
 /// Pairs remembered.
 const PAIRS: usize = 16_384;
 /// Files named in a finding.
@@ -133,17 +136,22 @@ impl AdminShare {
         let t = &self.tuning;
         let mut all = Vec::new();
         if holds_secrets(l) {
-            all.push(("password hashes were read (hive or directory data base)", t.hive));
+            all.push((HASHES, t.hive));
         }
         let taken = matches!(l.renamed_to.as_deref(), Some(to) if is_named_program(to) && !is_named_program(&l.path));
-        if l.written.bytes > 0 || taken {
+        // Of a program that was made new the content may be missing, not the intent.
+        let made = matches!(l.action, 0 | 2 | 3) && l.access & WRITES != 0 && l.status == 0 && is_named_program(&l.path);
+        if is_program(l.read.magic) && l.read.bytes > 0 {
+            all.push(("a program was fetched or run from there", t.file));
+        }
+        if l.written.bytes > 0 || taken || made {
             all.push(match () {
                 () if is_program(l.written.magic) => ("a program was left", t.program),
-                () if taken || is_named_program(&l.path) => ("a file named as a program was left", t.named),
+                () if taken || made || is_named_program(&l.path) => ("a file named as a program was left", t.named),
                 () => ("a file was left", t.file),
             });
             if starts_by_itself(&l.path) || l.renamed_to.as_deref().is_some_and(starts_by_itself) {
-                all.push(("it starts by itself there", t.start));
+                all.push((STARTS, t.start));
             }
         }
         all
@@ -162,7 +170,10 @@ impl AdminShare {
         }
         let v = self.note(event, flow, l, acts);
         let (first, done, said, weight) = (v.first_ts, v.acts.clone(), v.said, v.acts.len() + v.files.len().min(3));
-        let mut all = done;
+        // Of several kinds of files the worst counts: who leaves a program looks around too.
+        let (special, mut files): (Vec<_>, Vec<_>) = done.into_iter().partition(|a| [STARTS, HASHES].contains(&a.0));
+        files.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let mut all: Vec<_> = files.into_iter().take(1).chain(special).collect();
         all.extend(signs(scene, orig, resp, first, self.tuning.known));
         let points: f64 = all.iter().map(|s| s.1).sum();
         let Some(mut severity) = self.tuning.scale.severity(points) else { return };
@@ -291,6 +302,8 @@ impl Detector for AdminShare {
     }
 }
 
+/// GENERIC_ALL, GENERIC_WRITE, FILE_WRITE_DATA ([MS-SMB2] 2.2.13.1.1).
+const WRITES: u32 = 0x5000_0002;
 /// STATUS_ACCESS_DENIED.
 const ACCESS_DENIED: u32 = 0xc000_0022;
 
@@ -347,6 +360,9 @@ mod tests {
         assert_eq!(said(read("\\\\h\\C$", "Windows\\NTDS\\ntds.dit", Magic::Unknown)), Some(Severity::High));
         assert_eq!(said(read("\\\\h\\C$", "Users\\me\\NTUSER.DAT", Magic::Hive)), None, "a profile");
         assert_eq!(said(read("\\\\h\\C$", "data\\plan.xlsx", Magic::Zip)), None);
+        assert_eq!(said(read("\\\\h\\C$", "temp\\mimikatz.exe", Magic::Pe)), Some(Severity::Low));
+        let made = |access| Life { access, action: 2, ..life("\\\\h\\ADMIN$", "XbTqwe.exe") };
+        assert_eq!((said(made(0xc000_0000)), said(made(0x80))), (Some(Severity::Medium), None));
         assert_eq!(said(written("\\\\h\\karte", "setup.exe", Magic::Pe)), None, "an ordinary share");
     }
 

@@ -332,7 +332,8 @@ impl Detector for RemoteExec {
                 if let Rpc::Call(c) = r.as_ref()
                     && let Some(act) = Act::of(c)
                 {
-                    self.act(event, flow, (act, acts::outcome(act, c)), [&c.target, &c.value], scene, out);
+                    let command = if act.weight() == Weight::Program { c.value.as_str() } else { "" };
+                    self.act(event, flow, (act, acts::outcome(act, c)), [&c.target, command], scene, out);
                 }
             }
             Message::SmbWork(w) => {

@@ -28,7 +28,7 @@ pub enum Work {
 pub enum Trick {
     /// TRANS2_SESSION_SETUP, which never was in use ([MS-CIFS] 2.2.6.15): a back door is asked whether it is there, or told what to do.
     SessionSetup,
-    /// TRANS2_SESSION_SETUP was answered under another multiplex id than it was asked: the back door is there.
+    /// TRANS2_SESSION_SETUP was answered under a raised multiplex id, or with success: the back door is there.
     BackDoor,
     /// A transaction went on as one of another kind ([MS-CIFS] 3.2.4.1.5): the server mistakes the size of one for that of the other.
     MixedKinds,

@@ -16,8 +16,8 @@ const NT_TRANSACT_SECONDARY: u8 = 0xa1;
 const SESSION_SETUP: u16 = 0x0e;
 /// NT_TRANSACT_RENAME (2.2.7.5).
 const RENAME: u16 = 5;
-/// STATUS_NOT_IMPLEMENTED: how honest servers answer what is reserved; the back door says it too, under another multiplex id.
-const NOT_IMPLEMENTED: u32 = 0xc000_0002;
+/// By so much the back door raises the multiplex id of what it answers; honest servers repeat it and say that they know no such thing.
+const RAISED: u32 = 16;
 
 /// Commands looked at here alone.
 pub(super) fn reads(command: u8) -> bool {
@@ -66,8 +66,7 @@ impl Memory {
     pub(super) fn response(&mut self, h: &Header, command: u8, out: &mut Vec<Message>) {
         if command == TRANSACTION2
             && let Some(asked) = self.asked.take()
-            && h.status == NOT_IMPLEMENTED
-            && asked != h.id
+            && (h.id == asked.wrapping_add(RAISED) || h.id == asked && h.status == 0)
         {
             tell(Trick::BackDoor, out);
         }
@@ -112,11 +111,12 @@ mod tests {
     }
 
     #[test]
-    fn a_back_door_is_there_only_if_it_answers_under_another_id() {
+    fn a_back_door_is_there_only_if_it_answers_as_no_server_does() {
         let ask = |sub| message(0x32, None, 65, 15, Some((14, sub)));
         let answer = |mid| message(0x32, Some(0xc000_0002), mid, 0, None);
         assert_eq!(tricks(&[ask(0x0e), answer(65)]), [Trick::SessionSetup]);
         assert_eq!(tricks(&[ask(0x0e), answer(81)]), [Trick::SessionSetup, Trick::BackDoor]);
+        assert_eq!(tricks(&[ask(0x0e), message(0x32, Some(0), 65, 0, None)]), [Trick::SessionSetup, Trick::BackDoor], "it was done");
         assert_eq!(tricks(&[ask(5), answer(81)]), []);
     }
 
