@@ -14,7 +14,7 @@ fn stage() -> Stage {
 }
 
 fn content(bytes: u64, entropy: u16, magic: Magic) -> Content {
-    Content { bytes, calls: 1, sampled: bytes.min(512) as u16, entropy, magic, start: true }
+    Content { bytes, calls: 1, sampled: bytes.min(512) as u16, entropy, magic, start: true, head: 1 }
 }
 fn text(n: u64) -> Content {
     content(n, 4_400, Magic::Unknown)
