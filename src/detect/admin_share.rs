@@ -1,7 +1,7 @@
 //! `admin-share`: what is done by administrative shares (`ADMIN$`, a drive such as `C$`): programs are left there, hives with password hashes are
 //! read, or many hosts refuse them (ATT&CK T1021.002, T1570, T1003.002). To connect to one alone is no finding.
 
-use super::pair::{Accounts, Excuse, NO_ACCOUNT, Scale, excuse, signs};
+use super::pair::{Excuse, Scale, account, excuse, signs};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp};
@@ -121,7 +121,6 @@ struct Refused {
 #[derive(Debug)]
 pub struct AdminShare {
     tuning: Tuning,
-    accounts: Accounts,
     visits: BoundedMap<(Addr, Addr), Visit>,
     refused: BoundedMap<Addr, Refused>,
 }
@@ -129,7 +128,7 @@ pub struct AdminShare {
 impl AdminShare {
     /// With these numbers.
     pub fn new(tuning: Tuning) -> AdminShare {
-        AdminShare { tuning, accounts: Accounts::new(PAIRS), visits: BoundedMap::new(PAIRS), refused: BoundedMap::new(4096) }
+        AdminShare { tuning, visits: BoundedMap::new(PAIRS), refused: BoundedMap::new(4096) }
     }
     /// What a handle's life tells, in words with points.
     fn acts(&self, l: &Life) -> Vec<(&'static str, f64)> {
@@ -187,7 +186,7 @@ impl AdminShare {
         if let Some(v) = self.visits.get_mut(&(orig, resp)) {
             v.said = Some((severity, weight));
         }
-        out.extend(self.finding(orig, resp, severity, points, all.into_iter().map(|s| s.0).collect(), scene.now));
+        out.extend(self.finding(orig, resp, severity, points, all.into_iter().map(|s| s.0).collect(), scene));
     }
     fn note(&mut self, event: &Event, flow: &FlowInfo, l: &Life, acts: Vec<(&'static str, f64)>) -> &mut Visit {
         let key = (flow.tuple.orig, flow.tuple.resp);
@@ -222,16 +221,16 @@ impl AdminShare {
         }
         v
     }
-    fn finding(&self, orig: Addr, resp: Addr, severity: Severity, points: f64, reasons: Vec<&'static str>, now: Timestamp) -> Option<Finding> {
+    fn finding(&self, orig: Addr, resp: Addr, severity: Severity, points: f64, reasons: Vec<&'static str>, scene: &Scene<'_>) -> Option<Finding> {
         let v = self.visits.get(&(orig, resp))?;
-        let mut f = Finding::new(ID, format!("{orig}>{resp}"), now, severity, Subject::addr(orig));
+        let mut f = Finding::new(ID, format!("{orig}>{resp}"), scene.now, severity, Subject::addr(orig));
         (f.first_ts, f.last_ts, f.outcome, f.service, f.count) = (v.first_ts, v.last_ts, Outcome::Succeeded, Service::Smb, 1);
         f.add_resp(resp);
         f.add_flow(&v.flow);
         v.packets.iter().for_each(|p| f.add_packet(*p));
-        let account = self.accounts.get(orig, resp);
-        f.user = account.map(|a| a.name.clone());
-        f.set("user_source", account.map_or(NO_ACCOUNT, |a| a.source));
+        let (user, source) = account(scene, [v.flow.uid]);
+        f.user = user;
+        f.set("user_source", source);
         f.set("files", v.files.clone());
         f.set("file_count", v.count);
         f.set("bytes", v.bytes);
@@ -263,9 +262,9 @@ impl AdminShare {
             f.add_resp(h.0);
             f.add_flow(&h.2);
         }
-        let account = self.accounts.get(orig, resp);
-        f.user = account.map(|a| a.name.clone());
-        f.set("user_source", account.map_or(NO_ACCOUNT, |a| a.source));
+        let (user, source) = account(scene, hosts.iter().rev().map(|h| h.2.uid));
+        f.user = user;
+        f.set("user_source", source);
         f.set("reasons", vec!["several hosts refused their administrative shares"]);
         let user = f.user.clone();
         let hops: Vec<_> = hosts.iter().map(|h| super::hop(h.1, orig, h.0, Service::Smb, user.as_deref(), Outcome::Refused)).collect();
@@ -283,7 +282,6 @@ impl Detector for AdminShare {
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let EventKind::Message { flow, message, .. } = &event.kind else { return };
-        self.accounts.update(event);
         match message {
             Message::SmbWork(w) => match w.as_ref() {
                 Work::Life(l) if is_admin(&l.share) && !l.directory && !l.pipe => self.visit(event, flow, l, scene, out),
@@ -297,8 +295,7 @@ impl Detector for AdminShare {
         }
     }
     fn held(&self) -> (usize, u64) {
-        let a = self.accounts.held();
-        (a.0 + self.visits.len() + self.refused.len(), a.1 + self.visits.evicted() + self.refused.evicted())
+        (self.visits.len() + self.refused.len(), self.visits.evicted() + self.refused.evicted())
     }
 }
 
@@ -327,7 +324,8 @@ mod tests {
         Life { read: Content { bytes: 40_000, magic, ..Content::default() }, action: 1, ..life(share, path) }
     }
     fn work(secs: f64, orig: &str, resp: &str, l: Life) -> Event {
-        message(at(secs), flow(at(secs), orig, resp, 445), false, Message::SmbWork(Box::new(Work::Life(l))))
+        // One session of the two hosts.
+        message(at(secs), flow(at(0.0), orig, resp, 445), false, Message::SmbWork(Box::new(Work::Life(l))))
     }
     const PC: &str = "10.10.10.12";
 

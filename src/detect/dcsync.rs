@@ -2,7 +2,7 @@
 //! one (DCSync, DCShadow; ATT&CK T1003.006, T1207). Judged by the operation: every logon binds to the same interface and cracks names there.
 
 use super::hosts::{is_administrator, is_domain_controller};
-use super::pair::{Accounts, NO_ACCOUNT};
+use super::pair::account;
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp};
@@ -67,7 +67,6 @@ struct Asked {
 #[derive(Debug)]
 pub struct DcSync {
     tuning: Tuning,
-    accounts: Accounts,
     asked: BoundedMap<(Addr, Addr), Asked>,
     /// Hosts that showed themselves as controllers: another told them of news, or a controller asked them.
     replicas: BoundedMap<Addr, ()>,
@@ -77,7 +76,7 @@ pub struct DcSync {
 impl DcSync {
     /// With these numbers.
     pub fn new(tuning: Tuning) -> DcSync {
-        DcSync { tuning, accounts: Accounts::new(PAIRS), asked: BoundedMap::new(PAIRS), replicas: BoundedMap::new(PAIRS), waiting: 0 }
+        DcSync { tuning, asked: BoundedMap::new(PAIRS), replicas: BoundedMap::new(PAIRS), waiting: 0 }
     }
     fn is_controller(&self, a: Addr, scene: &Scene<'_>) -> bool {
         is_domain_controller(scene, a) || self.replicas.contains(&a)
@@ -137,9 +136,8 @@ impl DcSync {
     }
     /// How bad it is, once it may be said: an account of a person is no controller's; who shows none gets the time to show itself.
     fn judge(&self, a: &Asked, scene: &Scene<'_>, at_end: bool) -> Option<(Severity, Vec<&'static str>)> {
-        let (orig, resp) = (a.flow.tuple.orig, a.flow.tuple.resp);
-        let account = self.accounts.get(orig, resp);
-        let person = account.is_some_and(|x| !x.is_computer());
+        let orig = a.flow.tuple.orig;
+        let person = scene.assets.accounts.of(a.flow.uid).is_some_and(|x| !x.name.ends_with('$'));
         if self.is_controller(orig, scene) || !(person || at_end || scene.now.since(a.first_ts) >= self.tuning.settle) {
             return None;
         }
@@ -177,23 +175,23 @@ impl DcSync {
                 continue;
             }
             let Some((severity, reasons)) = self.judge(a, scene, at_end) else { continue };
-            let (outcome, f) = (a.outcome, self.finding(a, severity, reasons, scene.now));
+            let (outcome, f) = (a.outcome, self.finding(a, severity, reasons, scene));
             out.push(f);
             if let Some(a) = self.asked.get_mut(&key) {
                 a.said = Some((severity, outcome));
             }
         }
     }
-    fn finding(&self, a: &Asked, severity: Severity, reasons: Vec<&'static str>, now: Timestamp) -> Finding {
+    fn finding(&self, a: &Asked, severity: Severity, reasons: Vec<&'static str>, scene: &Scene<'_>) -> Finding {
         let (orig, resp) = (a.flow.tuple.orig, a.flow.tuple.resp);
-        let account = self.accounts.get(orig, resp);
-        let mut f = Finding::new(ID, format!("{orig}>{resp}"), now, severity, Subject::addr(orig));
+        let (user, source) = account(scene, [a.flow.uid]);
+        let mut f = Finding::new(ID, format!("{orig}>{resp}"), scene.now, severity, Subject::addr(orig));
         (f.first_ts, f.last_ts, f.outcome, f.service, f.count) = (a.first_ts, a.last_ts, a.outcome, Service::Rpc, 1);
         f.add_resp(resp);
         f.add_flow(&a.flow);
         a.packets.iter().for_each(|p| f.add_packet(*p));
-        f.user = account.map(|x| x.name.clone());
-        f.set("user_source", account.map_or(NO_ACCOUNT, |x| x.source));
+        f.user = user;
+        f.set("user_source", source);
         f.set("techniques", if a.shadow > 0 { vec!["T1003.006", "T1207"] } else { vec!["T1003.006"] });
         f.set("requests_for_changes", a.changes);
         f.set("entries_added", a.shadow);
@@ -214,13 +212,11 @@ impl Detector for DcSync {
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let EventKind::Message { flow, message: Message::Rpc(r), .. } = &event.kind else { return };
-        match r.as_ref() {
-            Rpc::Call(c) if c.interface.name == "drsuapi" => {
-                self.call(event, flow, c, scene);
-                self.speak(scene, false, out);
-            }
-            Rpc::Ntlm(_) => self.accounts.update(event),
-            _ => {}
+        if let Rpc::Call(c) = r.as_ref()
+            && c.interface.name == "drsuapi"
+        {
+            self.call(event, flow, c, scene);
+            self.speak(scene, false, out);
         }
     }
     fn tick(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
@@ -230,8 +226,7 @@ impl Detector for DcSync {
         self.speak(scene, true, out);
     }
     fn held(&self) -> (usize, u64) {
-        let a = self.accounts.held();
-        (a.0 + self.asked.len() + self.replicas.len(), a.1 + self.asked.evicted() + self.replicas.evicted())
+        (self.asked.len() + self.replicas.len(), self.asked.evicted() + self.replicas.evicted())
     }
 }
 
@@ -251,7 +246,7 @@ mod tests {
         Stage::new(site, build(super::super::signature::Signatures::embedded().unwrap().require(ID).unwrap()).unwrap())
     }
     fn rpc(secs: f64, orig: &str, resp: &str, r: Rpc) -> Event {
-        let f = FlowInfo { service: Service::Rpc, recognised: true, ..flow(at(secs), orig, resp, 49_674) };
+        let f = FlowInfo { service: Service::Rpc, recognised: true, ..flow(at(0.0), orig, resp, 49_674) };
         message(at(secs), f, false, Message::Rpc(Box::new(r)))
     }
     fn call(secs: f64, orig: &str, resp: &str, op: u16, outcome: dcerpc::Outcome, received: u32) -> Event {

@@ -3,9 +3,6 @@
 use super::Scene;
 use super::hosts::{is_administrator, is_maintained, is_terminal, is_unlisted};
 use crate::base::{Addr, Service, Severity, Span, Timestamp};
-use crate::bounded::BoundedMap;
-use crate::event::{Event, EventKind};
-use crate::protocols::{Message, dcerpc::Rpc, http::Auth, ntlmssp::Ntlm, smb::Smb};
 use crate::site::ZoneKind;
 
 /// A sign and its points.
@@ -73,86 +70,34 @@ impl Scale {
     }
 }
 
-/// The account that was last shown between two hosts.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Account {
-    /// `DOMAIN\user`, as the client claims it.
-    pub(super) name: String,
-    /// Where it was read.
-    pub(super) source: &'static str,
-}
-
-impl Account {
-    /// A computer's own account: its name ends with a dollar.
-    pub(super) fn is_computer(&self) -> bool {
-        self.name.ends_with('$')
-    }
-}
-
-/// Accounts by pair of hosts; the longest unused leaves.
-#[derive(Debug)]
-pub(super) struct Accounts(BoundedMap<(Addr, Addr), Account>);
-
-impl Accounts {
-    pub(super) fn new(cap: usize) -> Accounts {
-        Accounts(BoundedMap::new(cap))
-    }
-    /// Reads an NTLM logon, wherever it is shown.
-    pub(super) fn update(&mut self, event: &Event) {
-        let EventKind::Message { flow, message, .. } = &event.kind else { return };
-        let ntlm = match message {
-            Message::Smb(m) => match m.as_ref() {
-                Smb::Ntlm(n) => n,
-                _ => return,
-            },
-            Message::Rpc(m) => match m.as_ref() {
-                Rpc::Ntlm(n) => n,
-                _ => return,
-            },
-            Message::HttpAuth(m) => match m.as_ref() {
-                Auth::Ntlm(n) => n,
-                _ => return,
-            },
-            _ => return,
-        };
-        if let Some(name) = name(ntlm) {
-            self.0.insert((flow.tuple.orig, flow.tuple.resp), Account { name, source: "ntlm" });
+/// The account of the first of these flows that has one, and where it is known from; or none, and why.
+pub(super) fn account(scene: &Scene<'_>, flows: impl IntoIterator<Item = u64>) -> (Option<String>, &'static str) {
+    let mut why = None;
+    for uid in flows {
+        if let Some(a) = scene.assets.accounts.of(uid) {
+            return (Some(a.user.clone()), a.source);
         }
+        why.get_or_insert_with(|| scene.assets.accounts.source(uid));
     }
-    pub(super) fn get(&self, orig: Addr, resp: Addr) -> Option<&Account> {
-        self.0.get(&(orig, resp))
-    }
-    pub(super) fn held(&self) -> (usize, u64) {
-        (self.0.len(), self.0.evicted())
-    }
-}
-
-/// Why there is no account.
-pub(super) const NO_ACCOUNT: &str = "none: the logon was not readable";
-
-/// The account of an authenticate message.
-fn name(n: &Ntlm) -> Option<String> {
-    let user = n.user.as_deref().filter(|u| n.kind == 3 && !n.anonymous && !u.is_empty())?;
-    Some(n.domain.as_deref().filter(|d| !d.is_empty()).map_or_else(|| user.to_owned(), |d| format!("{d}\\{user}")))
+    (None, why.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
     use super::*;
+    use crate::event::Event;
+    use crate::protocols::{Message, dcerpc::Rpc, ntlmssp::Ntlm};
 
     #[test]
-    fn the_account_is_the_last_one_shown_and_never_nobody() {
-        let mut all = Accounts::new(4);
-        let f = flow(at(0.0), "10.0.0.5", "10.0.0.9", 445);
-        let shown = |n: Ntlm| message(at(0.1), f, true, Message::Smb(Box::new(Smb::Ntlm(n))));
-        let of = |user: &str| Ntlm { kind: 3, user: Some(user.into()), domain: Some("HILL".into()), ..Ntlm::default() };
-        all.update(&shown(of("kondo")));
-        all.update(&shown(Ntlm { anonymous: true, ..of("") }));
-        assert_eq!(all.get(a("10.0.0.5"), a("10.0.0.9")).unwrap().name, "HILL\\kondo");
-        all.update(&message(at(0.2), f, true, Message::Rpc(Box::new(Rpc::Ntlm(of("DC1$"))))));
-        assert!(all.get(a("10.0.0.5"), a("10.0.0.9")).unwrap().is_computer());
-        assert_eq!(all.get(a("10.0.0.9"), a("10.0.0.5")), None);
+    fn the_account_is_that_of_the_first_flow_that_has_one() {
+        let mut s = Stage::bare(Box::new(Nobody));
+        let (one, two) = (flow(at(0.0), "10.0.0.5", "10.0.0.9", 445), flow(at(1.0), "10.0.0.5", "10.0.0.9", 135));
+        let ntlm = Ntlm { kind: 3, user: Some("kondo".into()), domain: Some("HILL".into()), ..Ntlm::default() };
+        s.play(vec![message(at(1.1), two, true, Message::Rpc(Box::new(Rpc::Ntlm(ntlm))))]);
+        let scene = Scene { site: &s.site, assets: &s.assets, now: at(2.0) };
+        assert_eq!(account(&scene, [one.uid, two.uid]), (Some("HILL\\kondo".to_owned()), "ntlm"));
+        assert_eq!(account(&scene, [one.uid]), (None, "none: the logon was not readable"));
     }
 
     #[test]

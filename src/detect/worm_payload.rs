@@ -3,7 +3,7 @@
 
 use super::admin_share::{is_admin, is_named_program, is_program};
 use super::hosts::{is_server, is_terminal};
-use super::pair::{Accounts, Excuse, NO_ACCOUNT, excuse};
+use super::pair::{Excuse, account, excuse};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp};
@@ -85,14 +85,13 @@ impl Spread {
 #[derive(Debug)]
 pub struct WormPayload {
     tuning: Tuning,
-    accounts: Accounts,
     spreads: BoundedMap<Thing, Spread>,
 }
 
 impl WormPayload {
     /// With these numbers.
     pub fn new(tuning: Tuning) -> WormPayload {
-        WormPayload { tuning, accounts: Accounts::new(THINGS), spreads: BoundedMap::new(THINGS) }
+        WormPayload { tuning, spreads: BoundedMap::new(THINGS) }
     }
     fn got(&mut self, thing: Thing, new: Got, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let window = self.tuning.window;
@@ -134,18 +133,18 @@ impl WormPayload {
         if s.said.is_some_and(|said| severity <= said.0 && n <= said.1) {
             return;
         }
-        out.extend(self.finding(thing, s, severity, reasons, scene.now));
+        out.extend(self.finding(thing, s, severity, reasons, scene));
         if let Some(s) = self.spreads.get_mut(thing) {
             s.said = Some((severity, n));
         }
     }
-    fn finding(&self, thing: &Thing, s: &Spread, severity: Severity, reasons: Vec<&'static str>, now: Timestamp) -> Option<Finding> {
+    fn finding(&self, thing: &Thing, s: &Spread, severity: Severity, reasons: Vec<&'static str>, scene: &Scene<'_>) -> Option<Finding> {
         let first = s.got.first()?;
         let key = match thing {
             Thing::File(bytes, head) => format!("file:{bytes}:{head:016x}"),
             Thing::Service(name, _) => format!("service:{name}"),
         };
-        let mut f = Finding::new(ID, key, now, severity, Subject::addr(first.from));
+        let mut f = Finding::new(ID, key, scene.now, severity, Subject::addr(first.from));
         (f.first_ts, f.last_ts, f.outcome) = (first.ts, s.got.last()?.ts, Outcome::Succeeded);
         f.service = if matches!(thing, Thing::File(..)) { Service::Smb } else { Service::Rpc };
         f.count = s.hosts() as u64;
@@ -158,12 +157,12 @@ impl WormPayload {
             if names.len() < 8 && !names.contains(&g.name.as_str()) {
                 names.push(&g.name);
             }
-            let user = self.accounts.get(g.from, g.to).map(|a| a.name.as_str());
-            hops.push(super::hop(g.ts, g.from, g.to, f.service, user, Outcome::Succeeded));
+            let user = account(scene, [g.flow.uid]).0;
+            hops.push(super::hop(g.ts, g.from, g.to, f.service, user.as_deref(), Outcome::Succeeded));
         }
-        let account = self.accounts.get(first.from, first.to);
-        f.user = account.map(|a| a.name.clone());
-        f.set("user_source", account.map_or(NO_ACCOUNT, |a| a.source));
+        let (user, source) = account(scene, s.got.iter().map(|g| g.flow.uid));
+        f.user = user;
+        f.set("user_source", source);
         f.set("names", serde_json::json!(names));
         match thing {
             Thing::File(bytes, head) => {
@@ -201,11 +200,10 @@ impl Detector for WormPayload {
         ID
     }
     fn interest(&self) -> Interest {
-        Interest::ADMIN | Interest::RPC | Interest::FILES
+        Interest::RPC | Interest::FILES
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let EventKind::Message { flow, message, .. } = &event.kind else { return };
-        self.accounts.update(event);
         let (from, to) = (flow.tuple.orig, flow.tuple.resp);
         let new = |name, admin| Got { ts: event.ts, from, to, flow: *flow, packet: event.packet, name, admin };
         match message {
@@ -229,8 +227,7 @@ impl Detector for WormPayload {
         }
     }
     fn held(&self) -> (usize, u64) {
-        let a = self.accounts.held();
-        (a.0 + self.spreads.len(), a.1 + self.spreads.evicted())
+        (self.spreads.len(), self.spreads.evicted())
     }
 }
 

@@ -6,7 +6,7 @@ mod acts;
 mod tests;
 mod web;
 
-use super::pair::{Account, Accounts, Excuse, NO_ACCOUNT, Scale, Sign, excuse, signs};
+use super::pair::{Excuse, Scale, Sign, account, excuse, signs};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp};
@@ -104,7 +104,6 @@ struct Rounds {
 #[derive(Debug)]
 pub struct RemoteExec {
     tuning: Tuning,
-    accounts: Accounts,
     stories: BoundedMap<(Addr, Addr), Story>,
     rounds: BoundedMap<Addr, Rounds>,
     web: web::Sessions,
@@ -113,13 +112,7 @@ pub struct RemoteExec {
 impl RemoteExec {
     /// With these numbers.
     pub fn new(tuning: Tuning) -> RemoteExec {
-        RemoteExec {
-            tuning,
-            accounts: Accounts::new(PAIRS),
-            stories: BoundedMap::new(PAIRS),
-            rounds: BoundedMap::new(1024),
-            web: web::Sessions::new(4096),
-        }
+        RemoteExec { tuning, stories: BoundedMap::new(PAIRS), rounds: BoundedMap::new(1024), web: web::Sessions::new(4096) }
     }
     /// The story of a pair that goes on, or a new one after a long silence.
     fn story(&mut self, orig: Addr, resp: Addr, now: Timestamp) -> &mut Story {
@@ -158,8 +151,7 @@ impl RemoteExec {
                     return;
                 }
                 let severity = severity.max(s.said.map_or(Severity::Info, |said| said.0));
-                let account = self.accounts.get(orig, resp);
-                out.push(s.finding(orig, resp, severity, points, reasons, account, event.ts));
+                out.push(s.finding(orig, resp, severity, points, reasons, scene));
                 if let Some(s) = self.stories.get_mut(&(orig, resp)) {
                     s.said = Some((severity, weight));
                 }
@@ -212,9 +204,9 @@ impl RemoteExec {
         (f.first_ts, f.last_ts, f.service, f.outcome, f.count) = (r.first_ts, ts, via(flow), new.1, r.count);
         f.resp.clone_from(&r.hosts);
         f.add_flow(flow);
-        let account = self.accounts.get(orig, resp);
-        f.user = account.map(|a| a.name.clone());
-        f.set("user_source", account.map_or(NO_ACCOUNT, |a| a.source));
+        let (user, source) = account(scene, [flow.uid]);
+        f.user = user;
+        f.set("user_source", source);
         f.set("acts", r.acts.clone());
         f.set("reasons", vec![if scene.site.may_administer(orig) { "listed as an administrator" } else { "an administrator as learned" }]);
         out.push(f);
@@ -263,19 +255,10 @@ impl Story {
     fn outcome(&self) -> Outcome {
         self.done.iter().map(|d| d.outcome).max_by_key(|o| Done::rank(*o)).unwrap_or(Outcome::Attempted)
     }
-    #[allow(clippy::too_many_arguments)]
-    fn finding(
-        &self,
-        orig: Addr,
-        resp: Addr,
-        severity: Severity,
-        points: f64,
-        reasons: Vec<&'static str>,
-        account: Option<&Account>,
-        ts: Timestamp,
-    ) -> Finding {
+    fn finding(&self, orig: Addr, resp: Addr, severity: Severity, points: f64, reasons: Vec<&'static str>, scene: &Scene<'_>) -> Finding {
+        let ts = scene.now;
         let mut f = Finding::new(ID, format!("{orig}>{resp}"), ts, severity, Subject::addr(orig));
-        let user = account.map(|a| a.name.clone());
+        let (user, source) = account(scene, self.done.iter().map(|d| d.flow.uid));
         f.first_ts = self.done.iter().map(|d| d.ts).min().unwrap_or(ts);
         (f.last_ts, f.outcome, f.count) = (ts, self.outcome(), 1);
         f.service = self.done.first().map_or(Service::Rpc, |d| via(&d.flow));
@@ -302,7 +285,7 @@ impl Story {
         }
         f.set("score", points);
         f.set("reasons", reasons);
-        f.set("user_source", account.map_or(NO_ACCOUNT, |a| a.source));
+        f.set("user_source", source);
         f.set("hops", vec![super::hop(f.first_ts, orig, resp, f.service, user.as_deref(), f.outcome)]);
         f.user = user;
         f
@@ -325,7 +308,6 @@ impl Detector for RemoteExec {
             }
             _ => return,
         };
-        self.accounts.update(event);
         let EventKind::Message { message, .. } = &event.kind else { return };
         match message {
             Message::Rpc(r) => {
@@ -349,7 +331,7 @@ impl Detector for RemoteExec {
         }
     }
     fn held(&self) -> (usize, u64) {
-        let (a, b) = (self.accounts.held(), self.web.held());
-        (a.0 + b.0 + self.stories.len() + self.rounds.len(), a.1 + b.1 + self.stories.evicted() + self.rounds.evicted())
+        let b = self.web.held();
+        (b.0 + self.stories.len() + self.rounds.len(), b.1 + self.stories.evicted() + self.rounds.evicted())
     }
 }
