@@ -300,7 +300,9 @@ impl Smb {
         let (id, session) = (self.message, self.session);
         self.message += 1;
         let tree = self.tree;
-        let head = |flags: u32, status: u32| {
+        // A tree's id is first said by the answer to its connect.
+        let granted = if command == 3 && status == DONE { 1 + (id as u32 & 0xff) } else { tree };
+        let head = |flags: u32, status: u32, tree: u32| {
             [
                 &[0xfe, b'S', b'M', b'B', 64, 0, 1, 0][..],
                 &status.to_le_bytes(),
@@ -317,7 +319,7 @@ impl Smb {
             .concat()
         };
         let framed = |m: Vec<u8>| [&(m.len() as u32).to_be_bytes()[..], &m].concat();
-        let (mut up, mut down) = ([head(0, 0), ask.to_vec()].concat(), [head(1, status), answer.to_vec()].concat());
+        let (mut up, mut down) = ([head(0, 0, tree), ask.to_vec()].concat(), [head(1, status, granted), answer.to_vec()].concat());
         if self.sealed {
             (up, down) = (self.transform(net, up.len()), self.transform(net, down.len()));
         }
