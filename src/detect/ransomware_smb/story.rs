@@ -19,7 +19,7 @@ const DIRECTORIES: usize = 8;
 /// A note is short.
 const NOTE_BYTES: u64 = 64 << 10;
 /// Files that only contradict their names belong to what follows within this time.
-const RUN_UP: Span = Span::secs(60);
+const RUN_UP: Span = Span::secs(10);
 /// A story that goes on is told again after so long.
 const AGAIN: Span = Span::secs(60);
 

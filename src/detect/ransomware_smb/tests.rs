@@ -104,7 +104,7 @@ fn without_a_read_the_name_is_a_promise_and_without_content_the_shape_tells() {
     let mut before = vec![over("ward1\\note.txt", noise(400))];
     before.extend((0..10).map(|i| read(&format!("ward1\\x{i}.doc"), was(1))));
     before.extend(over_files(5, |i, p| vec![read(&p, was(i)), over(&p, noise(3_000))]));
-    let s = played(before, 10.0);
+    let s = played(before, 2.0);
     assert_eq!(s.said[0].evidence["alarm_after_files"], 4, "what happened long before is no part of it");
     let named = over_files(5, |_, p| vec![over(&p, noise(4_000)), rename(&p, &format!("{p}.qx"))]);
     assert_eq!(played(named, 0.2).worst(), Some(Severity::High));

@@ -10,7 +10,7 @@ const NAME: usize = 256;
 /// Characters kept of a command line or of the beginning of a task's XML.
 const VALUE: usize = 2048;
 
-/// SERVICE_DISABLED and SERVICE_CONTROL_STOP ([MS-SCMR] 2.2.15 and 3.1.4.2).
+/// SERVICE_DISABLED ([MS-SCMR] 2.2.15).
 const DISABLED: u32 = 4;
 
 /// How the arguments of a call are laid out, as far as they are read.
@@ -19,12 +19,12 @@ type Layout = fn(&mut Stub<'_>) -> Option<()>;
 /// The reader of a call's arguments, if it has one.
 pub(super) fn layout(interface: Interface, op: u16) -> Option<Layout> {
     Some(match (interface.name, op) {
-        ("svcctl", 1) => control_service,
         ("svcctl", 12 | 45 | 60) => create_service,
         ("svcctl", 24 | 44) => create_service_a,
         ("svcctl", 16) => |s| s.handle()?.name(),
         ("svcctl", 28) => |s| s.handle()?.name_a(),
         ("svcctl", 11) => change_service,
+        ("svcctl", 1) => control_service,
         ("atsvc", 0) => job_add,
         ("ITaskSchedulerService", 1) => register_task,
         ("ITaskSchedulerService", 12 | 13) => |s| s.name(),

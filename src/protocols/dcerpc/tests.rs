@@ -117,7 +117,7 @@ fn a_service_that_is_stopped_or_switched_off_says_so() {
         let out = converse(&with(vec![build::request(2, 0, op, 3, &stub, None), build::response(2, 3, &[0; 4], None)]));
         call(&out[1]).value.clone()
     };
-    assert_eq!((said(1, &[1]), said(1, &[4])), ("stop".to_owned(), String::new()));
+    assert_eq!((said(1, &[1]), said(1, &[4])), ("stop".to_owned(), "interrogate".to_owned()));
     let keep = 0xffff_ffff;
     assert_eq!((said(11, &[keep, 4, keep, 0]), said(11, &[keep, 3, keep, 0])), ("disabled".to_owned(), String::new()));
 }
