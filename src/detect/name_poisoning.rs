@@ -62,8 +62,6 @@ struct Host {
     conflict: Option<Addr>,
     /// Who logged on to it after an answer, as whom.
     victims: Vec<(Addr, String, FlowInfo)>,
-    /// A logon was refused, or taken under another name than was answered for.
-    strange: bool,
     /// Logons passed on to: from whom, to whom, over the web alone.
     relayed: Vec<(Addr, Addr, bool)>,
     said: Option<(Severity, usize, usize)>,
@@ -110,11 +108,10 @@ impl NamePoisoning {
         let EventKind::Message { flow, from_orig, message } = &event.kind else { return None };
         let (sender, other) = if *from_orig { (flow.tuple.orig, flow.tuple.resp) } else { (flow.tuple.resp, flow.tuple.orig) };
         match message {
-            Message::Nbns(n) => self.netbios(event.ts, flow, n, sender, other),
-            Message::Dns(d) if matches!(flow.service, Service::Llmnr | Service::Mdns) => self.multicast(event.ts, flow, d, sender, other),
+            Message::Nbns(n) => self.netbios(event.ts, flow, n, (sender, other), scene),
+            Message::Dns(d) if matches!(flow.service, Service::Llmnr | Service::Mdns) => self.multicast(event.ts, flow, d, (sender, other), scene),
             Message::Smb(m) => match m.as_ref() {
                 Smb::Ntlm(n) => self.ntlm(event.ts, flow, n, scene),
-                Smb::Session { status, .. } if *status != 0 => self.refused(flow),
                 _ => None,
             },
             Message::HttpAuth(m) => match m.as_ref() {
@@ -128,7 +125,7 @@ impl NamePoisoning {
             _ => None,
         }
     }
-    fn netbios(&mut self, ts: Timestamp, flow: &FlowInfo, n: &Nbns, sender: Addr, other: Addr) -> Option<Addr> {
+    fn netbios(&mut self, ts: Timestamp, flow: &FlowInfo, n: &Nbns, (sender, other): (Addr, Addr), scene: &Scene<'_>) -> Option<Addr> {
         let name = n.name.to_lowercase();
         if n.group || name.is_empty() || name.starts_with('*') || matches!(n.suffix, 0x1b..=0x1e) {
             return None;
@@ -150,9 +147,9 @@ impl NamePoisoning {
             return None;
         }
         let answer = n.opcode == 0 && n.rcode == 0 && n.addrs.contains(&sender) && !self.servers.contains(&flow.uid);
-        answer.then(|| self.answered(ts, flow, name, sender, other))
+        answer.then(|| self.answered(ts, flow, name, (sender, other), scene))
     }
-    fn multicast(&mut self, ts: Timestamp, flow: &FlowInfo, d: &Dns, sender: Addr, other: Addr) -> Option<Addr> {
+    fn multicast(&mut self, ts: Timestamp, flow: &FlowInfo, d: &Dns, (sender, other): (Addr, Addr), scene: &Scene<'_>) -> Option<Addr> {
         if !d.response {
             self.asked.insert(label(&d.name), ts);
             return None;
@@ -160,17 +157,16 @@ impl NamePoisoning {
         // In multicast DNS everybody tells his own name unasked, and some tell for others that sleep.
         let mine = d.addrs.iter().filter(|a| a.1 == sender).map(|a| label(&a.0));
         let name = mine.into_iter().find(|n| flow.service == Service::Llmnr || self.is_asked(n, ts))?;
-        Some(self.answered(ts, flow, name, sender, other))
+        Some(self.answered(ts, flow, name, (sender, other), scene))
     }
     fn is_asked(&self, name: &str, ts: Timestamp) -> bool {
         self.asked.get(&name.to_owned()).is_some_and(|at| ts.since(*at) <= Span::secs(5))
     }
-    fn answered(&mut self, ts: Timestamp, flow: &FlowInfo, name: String, sender: Addr, to: Addr) -> Addr {
+    fn answered(&mut self, ts: Timestamp, flow: &FlowInfo, name: String, (sender, to): (Addr, Addr), scene: &Scene<'_>) -> Addr {
         let owner = *self.owners.entry(name.clone(), || sender);
         let host = self.hosts.entry(sender, Host::default);
         host.answers.retain(|a| ts.since(a.at) <= self.tuning.window);
-        // IPv4 and IPv6 are two addresses of one host.
-        if owner != sender && owner.is_v4() == sender.is_v4() {
+        if owner != sender && is_another(scene, owner, sender) {
             host.conflict = Some(owner);
         }
         let known = host.answers.iter().any(|a| a.name == name && a.to == to);
@@ -182,10 +178,6 @@ impl NamePoisoning {
     fn ntlm(&mut self, ts: Timestamp, flow: &FlowInfo, n: &Ntlm, scene: &Scene<'_>) -> Option<Addr> {
         let t = flow.tuple;
         if let (2, Some(challenge)) = (n.kind, n.challenge) {
-            if let (Some(host), Some(name)) = (self.hosts.get_mut(&t.resp), n.server_name.as_deref()) {
-                let mut after = host.answers.iter().filter(|a| a.to == t.orig && ts.since(a.at) <= self.tuning.after);
-                host.strange |= after.next_back().is_some_and(|a| !a.name.eq_ignore_ascii_case(name));
-            }
             return self.challenged(ts, flow, challenge);
         }
         let host = self.hosts.get_mut(&t.resp).filter(|_| n.kind == 3 && !n.anonymous)?;
@@ -220,15 +212,14 @@ impl NamePoisoning {
         host.relayed.push((from, to, web(old.service) && web(new.service)));
         Some(middle)
     }
-    fn refused(&mut self, flow: &FlowInfo) -> Option<Addr> {
-        let host = self.hosts.get_mut(&flow.tuple.resp)?;
-        let lured = host.victims.iter().any(|v| v.2.uid == flow.uid);
-        // Not under its own name, and not let in: nobody has files there.
-        if lured && host.strange && host.conflict.is_none() && host.answers.len() == 1 {
-            host.conflict = Some(flow.tuple.resp);
-        }
-        lured.then_some(flow.tuple.resp)
-    }
+}
+
+/// Are these two machines? A computer on cable and on Wi-Fi, or with a new address, has the same names on both; the one that answers here has one that
+/// the owner has not.
+fn is_another(scene: &Scene<'_>, owner: Addr, sender: Addr) -> bool {
+    let (Some(x), Some(y)) = (scene.assets.device_of(owner), scene.assets.device_of(sender)) else { return false };
+    let has = |n: &String| x.names.iter().any(|o| o.eq_ignore_ascii_case(n));
+    x.id != y.id && !x.names.is_empty() && y.names.iter().any(|n| !has(n))
 }
 
 /// The last address of a usual network, or all of them.
@@ -259,7 +250,7 @@ impl Host {
         let signs = [
             ("it answers for many names", number, number > 0.0),
             ("it answers for the proxy's name", 2.0, proxy),
-            ("another host has this name, or it has another", 1.0, foreign),
+            ("another host has this name", 1.0, foreign),
             ("who was answered logged on to it", 2.0, lured),
             ("a logon was passed on to another host", if web { 1.0 } else { 4.0 }, passed),
             ("a host that is not of the house", 1.0, is_outsider(scene, me) && (number >= 2.0 || proxy || foreign)),
@@ -396,6 +387,19 @@ mod tests {
         let asleep =
             (0..9).flat_map(|i| answer(300.0 + f64::from(i), "10.10.20.50", "10.10.10.12", &format!("pc{i}"), &format!("10.10.10.{}", 60 + i)));
         s.play(own.chain(logons).chain(asleep).collect());
+        assert!(s.said.is_empty(), "{:?}", s.said);
+    }
+
+    #[test]
+    fn a_computer_with_a_new_address_keeps_its_name_and_its_visitors() {
+        let mut s = stage();
+        let all = [
+            vec![arp(at(0.0), 2, "10.10.10.30", "10.10.10.30"), arp(at(0.0), 2, "10.10.10.31", "10.10.10.31")],
+            answer(1.0, "10.10.10.30", "10.10.10.12", "pc30", "10.10.10.30"),
+            answer(60.0, "10.10.10.31", "10.10.10.12", "pc30", "10.10.10.31"),
+            logon(61.0, "10.10.10.12", "10.10.10.31", 9, 0xc000_006d),
+        ];
+        s.play(all.concat());
         assert!(s.said.is_empty(), "{:?}", s.said);
     }
 
