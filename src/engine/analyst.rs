@@ -53,11 +53,41 @@ const ERRORS: usize = 16_384;
 /// Events of the longest list that is written again; longer ones were a burst, and their memory is given back.
 const AGAIN: usize = 4096;
 
+/// Detectors by the kinds of events they want: one bit for each, by its place. An event is shown to few of them, and to no others it costs anything.
+struct Wanted([u128; Interest::KINDS]);
+
+impl Wanted {
+    fn by(detectors: &[(Interest, Box<dyn Detector>)]) -> Wanted {
+        let mut all = [0; Interest::KINDS];
+        for (n, (interest, _)) in detectors.iter().enumerate() {
+            for kind in interest.kinds() {
+                if let Some(set) = all.get_mut(kind) {
+                    *set |= 1 << n;
+                }
+            }
+        }
+        Wanted(all)
+    }
+    /// Places of the detectors that want one of these kinds, in order.
+    #[inline]
+    fn of(&self, kinds: Interest) -> impl Iterator<Item = usize> {
+        let mut left = kinds.kinds().fold(0, |all, kind| all | self.0.get(kind).copied().unwrap_or(0));
+        std::iter::from_fn(move || {
+            let place = (left != 0).then(|| left.trailing_zeros() as usize);
+            left &= left.wrapping_sub(1);
+            place
+        })
+    }
+}
+
+const _: () = assert!(DETECTORS.len() <= u128::BITS as usize);
+
 /// State of the analyst.
 pub(super) struct Analyst {
     pub(super) options: Options,
     pub(super) assets: Assets,
     detectors: Vec<(Interest, Box<dyn Detector>)>,
+    wanted: Wanted,
     pub(super) blocked: Vec<Blocked>,
     pub(super) book: Book,
     sinks: Vec<Box<dyn Sink>>,
@@ -82,6 +112,7 @@ impl Analyst {
         Ok(Analyst {
             assets: Assets::new(Arc::clone(&options.site)).with_geo(Arc::clone(&options.geo)),
             options: options.clone(),
+            wanted: Wanted::by(&detectors),
             detectors,
             blocked,
             book: Book::default(),
@@ -171,8 +202,12 @@ impl Analyst {
         let scene = Scene { site: &self.options.site, assets: &self.assets, now: event.ts };
         let every = self.options.every_event;
         let kinds = if every { Interest::ALL } else { Interest::of(event) };
-        for (_, d) in self.detectors.iter_mut().filter(|(interest, _)| (news || every) && interest.meets(kinds)) {
-            d.event(event, &scene, &mut self.findings);
+        if news || every {
+            for at in self.wanted.of(kinds) {
+                if let Some((_, d)) = self.detectors.get_mut(at) {
+                    d.event(event, &scene, &mut self.findings);
+                }
+            }
         }
         self.each_sink(|s, run| s.event(event, run));
         self.admit(read_at);

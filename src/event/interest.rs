@@ -43,11 +43,19 @@ impl Interest {
     /// All of them.
     pub const ALL: Interest = Interest(u16::MAX);
 
-    /// Do the sets share a kind?
+    /// The kinds of the set as numbers below [`Interest::KINDS`], in order.
     #[inline]
-    pub const fn meets(self, other: Interest) -> bool {
-        self.0 & other.0 != 0
+    pub fn kinds(self) -> impl Iterator<Item = usize> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let kind = (left != 0).then(|| left.trailing_zeros() as usize);
+            left &= left.wrapping_sub(1);
+            kind
+        })
     }
+    /// How many kinds there can be.
+    pub const KINDS: usize = u16::BITS as usize;
+
     /// What an event belongs to.
     #[inline]
     pub fn of(event: &Event) -> Interest {
