@@ -180,7 +180,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("execmethod", &["remote-exec"]),
     ("psremoting", &["remote-exec", "rdp-fanout", "new-admin-edge"]),
     ("mimikatz_copy_to_host", &["admin-share", "terminal-to-terminal"]),
-    ("purplesharp_ad_playbook", &["smb-fanout", "ad-recon"]),
+    ("purplesharp_ad_playbook", &["smb-fanout", "rdp-fanout", "ad-recon"]),
     ("synpingsweep", &["scan"]),
     ("ackpingsweep", &["scan"]),
     ("ps-tcp_syn", &["scan"]),

@@ -59,7 +59,8 @@ pub struct Line {
 
 impl Line {
     pub fn row(&self, name: &str) -> String {
-        let short: String = if name.chars().count() > 44 { format!("…{}", name.chars().skip(name.chars().count() - 43).collect::<String>()) } else { name.into() };
+        let short: String =
+            if name.chars().count() > 44 { format!("…{}", name.chars().skip(name.chars().count() - 43).collect::<String>()) } else { name.into() };
         let what = format!("{} > {}", self.detectors.join("|"), self.found);
         let delay = self.delay.map_or_else(String::new, |d| format!("{d:.1} s"));
         let files = self.files.map_or_else(String::new, |f| f.to_string());
@@ -110,7 +111,14 @@ pub fn judge(case: &Case, heard: &[Heard], score: &mut Score) -> Vec<Line> {
         if !right {
             count.false_alarms += 1;
             let found = format!("{} {} by {}", h.severity, h.detector, h.orig);
-            lines.push(Line { detectors: vec![h.detector.into()], verdict: Verdict::FalseAlarm, found, delay: None, files: None, note: String::new() });
+            lines.push(Line {
+                detectors: vec![h.detector.into()],
+                verdict: Verdict::FalseAlarm,
+                found,
+                delay: None,
+                files: None,
+                note: String::new(),
+            });
         }
     }
     if case.kind == Kind::Benign {
@@ -121,7 +129,8 @@ pub fn judge(case: &Case, heard: &[Heard], score: &mut Score) -> Vec<Line> {
 }
 
 fn expected(case: &Case, e: &Expected, heard: &[Heard], score: &mut Score) -> Line {
-    let mut line = Line { detectors: e.detectors.clone(), verdict: Verdict::Miss, found: "nothing".into(), delay: None, files: None, note: String::new() };
+    let mut line =
+        Line { detectors: e.detectors.clone(), verdict: Verdict::Miss, found: "nothing".into(), delay: None, files: None, note: String::new() };
     let Some(h) = best(e, heard) else {
         match e.detectors.iter().find(|d| !is_built(d)) {
             Some(d) => {
