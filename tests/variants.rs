@@ -86,7 +86,7 @@ fn every_capture_with_a_truth() {
     let cases: Vec<Case> = cases::all().into_iter().filter(|c| c.name.contains(&only)).collect();
     assert!(!cases.is_empty(), "no capture of that name");
     let (mut score, mut wrong, mut known) = (Score::default(), Vec::new(), Vec::new());
-    println!("{:44} {:58} {:>9} {:>6}  {}", "capture", "expected > found", "delay", "files", "verdict");
+    println!("{:44} {:58} {:>9} {:>6}  verdict", "capture", "expected > found", "delay", "files");
     for case in &cases {
         let heard = listen(case, &signatures);
         for line in score::judge(case, &heard, &mut score) {

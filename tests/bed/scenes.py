@@ -218,6 +218,21 @@ def declared():
     (OUT / "ledger.csv").write_text("mac,ip,name,zone,role,owner,note\n" + "\n".join(rows) + "\n")
 
 
+def table():
+    """What is recorded, for people."""
+    truths = {p.name.removesuffix(".truth.json"): json.loads(p.read_text()) for p in sorted(OUT.glob("*.truth.json"))}
+    names = {ip(n): n for n in HOSTS}
+    text = "# Attacks and honest work, recorded\n\nReal recordings of the bed of `tests/bed`, whose README says how they are made and what a truth file holds. "
+    text += "`cargo test --test variants -- --nocapture` judges the engine by them. Written by `tests/bed/record.py`.\n"
+    for kind, head in [("attack", "Attacks"), ("benign", "Benign twins: nothing may be said at `medium` or above")]:
+        text += f"\n## {head}\n\n| recording | what | made with |" + (" asked for |" if kind == "attack" else "") + "\n| --- | --- | --- |" + (" --- |" if kind == "attack" else "") + "\n"
+        for name, t in truths.items():
+            if t["kind"] == kind:
+                asked = "; ".join(" or ".join(e["detectors"]) + f" by {names[e['orig']]}" for e in t["expected"])
+                text += f"| `{name}` | {t['what']} | {t['tool']} |" + (f" {asked} |" if kind == "attack" else "") + "\n"
+    (OUT / "README.md").write_text(text)
+
+
 def main(wanted):
     if wanted == ["list"]:
         for name, (_, about) in SCENES.items():
@@ -225,6 +240,8 @@ def main(wanted):
         return
     OUT.mkdir(parents=True, exist_ok=True)
     declared()
+    if wanted == ["table"]:
+        return table()
     failed = []
     for name in wanted or SCENES:
         try:
@@ -232,5 +249,6 @@ def main(wanted):
         except Exception as e:
             failed.append(name)
             print(f"{name}: {e}", flush=True)
+    table()
     if failed:
         raise SystemExit(f"not recorded: {failed}")
