@@ -32,7 +32,6 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ("variants/asrep-roast", "kerberos-abuse", "no account gave its hash: thirty-four names were asked for, and each was refused or unknown"),
     ("variants/worm-psexec-sealed", "shared-local-admin", "the sessions are encrypted: that the shares were administrative is not to be seen"),
     ("sharpsc_start", "remote-exec", "a service that is there is started, nothing is made or brought: an administrator's everyday call"),
-    ("EFSRPCNamePipe", "exploit-shape", "the session is encrypted from its logon on: neither pipe nor call is on the wire"),
 ];
 
 /// Notes when each finding first came to `medium`: the newest form alone would not tell how long it took.

@@ -179,7 +179,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("sharpsc_start", &["remote-exec"]),
     ("execmethod", &["remote-exec"]),
     ("psremoting", &["remote-exec", "rdp-fanout", "new-admin-edge"]),
-    ("mimikatz_copy_to_host", &["admin-share", "terminal-to-terminal"]),
+    ("mimikatz_copy_to_host", &["admin-share", "terminal-to-terminal", "new-admin-edge"]),
     ("purplesharp_ad_playbook", &["smb-fanout", "rdp-fanout", "ad-recon"]),
     ("synpingsweep", &["scan"]),
     ("ackpingsweep", &["scan"]),
