@@ -16,7 +16,7 @@ use std::sync::Arc;
 const SAMPLE: usize = 12;
 /// Larger captures wait for the full run.
 const SAMPLE_BYTES: u64 = 2 << 20;
-/// Classes without an attack: nothing at `high` or above, and nothing at `medium` but what [`EXPLAINED`] lists.
+/// Classes without an attack: nothing at `medium` or above but what [`EXPLAINED`] lists.
 const QUIET: [&str; 5] = ["C8-benign-enterprise", "C9-malformed", "C10-encap", "C11-identity", "C11-ot"];
 
 /// What is known to be in a capture and is found: file (its end), detector, originator (or one of its names), least severity, least count.
@@ -75,7 +75,12 @@ const EGRESS: &[(&str, &str, bool)] = &[
 ];
 
 /// Findings at `medium` in quiet classes, with the reason.
-const EXPLAINED: &[(&str, &str)] = &[];
+const EXPLAINED: &[(&str, &str)] = &[
+    // Filed as ordinary traffic, and both are exploits: the null session, PeekNamedPipe, NT transaction and its TRANS2 continuations of MS17-010 from
+    // packet 109 on; and one TRANS2 SESSION_SETUP, the question whether DoublePulsar is there.
+    ("smb2-09-trunc-file-logging__input.pcap", "exploit-shape"),
+    ("pcap__smbv1.pcap", "exploit-shape"),
+];
 
 struct Row {
     class: String,
@@ -174,7 +179,7 @@ fn ordinary_traffic_is_quiet() {
         let findings = run(&dir.join(&row.file), &[]);
         table.add(&row.class, &findings);
         for f in findings.iter().map(|k| &k.finding).filter(|f| f.severity >= Severity::Medium) {
-            let explained = EXPLAINED.iter().any(|e| row.file.ends_with(e.0) && f.detector == e.1 && f.severity == Severity::Medium);
+            let explained = EXPLAINED.iter().any(|e| row.file.ends_with(e.0) && f.detector == e.1);
             if QUIET.contains(&row.class.as_str()) && !explained {
                 wrong.push(format!("{}: {}", row.file, told(f)));
             } else if all() {

@@ -212,7 +212,7 @@ fn is_alike(a: u64, b: u64, share: f64) -> bool {
 
 /// At night, on a Saturday, Sunday or day off: by the hospital's clock, if it declared one.
 fn is_off_hours(scene: &Scene<'_>, ts: Timestamp, t: &Tuning) -> bool {
-    if !scene.site.declared {
+    if !scene.site.calendar.declared {
         return false;
     }
     let local = scene.site.calendar.local(ts);
@@ -262,8 +262,14 @@ mod tests {
 
     /// 2026-11-21 20:23 UTC; in the tests' site the clock shows UTC: a Saturday evening.
     fn stage() -> Stage {
+        stage_by(crate::site::Calendar::new("UTC", vec![]).unwrap())
+    }
+    fn stage_by(calendar: crate::site::Calendar) -> Stage {
         let site = hospital_with(&[("10.10.20.40", Role::Server), ("10.10.20.41", Role::Management)]);
-        Stage::new(site, build(super::super::signature::Signatures::embedded().unwrap().require(ID).unwrap()).unwrap())
+        Stage::new(
+            crate::site::Site { calendar, ..site },
+            build(super::super::signature::Signatures::embedded().unwrap().require(ID).unwrap()).unwrap(),
+        )
     }
     fn job(secs: f64, from: &str, printer: u32, bytes: u64) -> Event {
         let f = flow(at(secs), from, &format!("10.10.10.{printer}"), 9100);
@@ -280,6 +286,8 @@ mod tests {
             |start: f64, gap: f64, n: u32| (0..n).map(|i| job(start + gap * f64::from(i), "10.10.10.12", 200 + i, 2_040 + u64::from(i))).collect();
         assert_eq!(say(jobs(0.0, 4.0, 2)), None);
         assert_eq!(say(jobs(0.0, 4.0, 3)), Some(Severity::High));
+        let nowhere = stage_by(crate::site::Calendar::default()).play(jobs(0.0, 4.0, 3)).worst();
+        assert_eq!(nowhere, Some(Severity::Medium), "without a time zone nobody knows when it is night");
         // Monday, ten in the morning.
         let monday = 2.0 * DAYS - 10.4 * 3_600.0;
         assert_eq!(say(jobs(monday, 4.0, 3)), Some(Severity::Medium));

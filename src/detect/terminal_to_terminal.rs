@@ -24,13 +24,14 @@ pub struct Tuning {
     known: Span,
     window: Span,
     targets: usize,
+    sealed: usize,
 }
 
 impl Tuning {
     /// From the signature.
     pub fn from_signature(s: &Signature) -> Result<Tuning, SignatureError> {
-        let [known, window, targets] = s.require_all(["known", "window", "targets"])?;
-        Ok(Tuning { known: Span::secs(known as u64), window: Span::secs(window as u64), targets: targets as usize })
+        let [known, window, targets, sealed] = s.require_all(["known", "window", "targets", "sealed"])?;
+        Ok(Tuning { known: Span::secs(known as u64), window: Span::secs(window as u64), targets: targets as usize, sealed: sealed as usize })
     }
 }
 
@@ -178,12 +179,17 @@ impl TerminalToTerminal {
         let share = odd.iter().any(|v| v.deed == Deed::Admin);
         let mut reasons: Vec<&'static str> = odd.iter().map(|v| v.deed.word()).collect();
         if odd.is_empty() {
-            // Colleagues who share a folder: said once, as long as it is new.
+            // Colleagues who share a folder: said once, as long as it is new. Nobody has that many colleagues with encrypted folders.
             let fresh: Vec<&Visit> = all.into_iter().filter(|v| !v.old).collect();
             reasons.extend(fresh.iter().map(|v| v.deed.word()));
             reasons.sort_unstable();
             reasons.dedup();
-            return (!fresh.is_empty()).then_some((Severity::Low, fresh, reasons));
+            let mut sealed: Vec<Addr> = fresh.iter().filter(|v| v.deed == Deed::Sealed).map(|v| v.to).collect();
+            sealed.sort_unstable();
+            sealed.dedup();
+            let walk = sealed.len() >= self.tuning.sealed;
+            reasons.extend(walk.then_some("several terminals"));
+            return (!fresh.is_empty()).then_some((if walk { Severity::Medium } else { Severity::Low }, fresh, reasons));
         }
         reasons.sort_unstable();
         reasons.dedup();

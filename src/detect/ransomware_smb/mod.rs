@@ -13,8 +13,6 @@ use crate::base::{Addr, Span};
 use crate::bounded::BoundedMap;
 use crate::event::{Event, EventKind, FlowInfo, Interest};
 use crate::protocols::Message;
-use crate::protocols::ntlmssp::Ntlm;
-use crate::protocols::smb::Smb;
 use crate::protocols::smb::life::{Life, Work};
 use content::Look;
 use files::{Files, How, Place, Told};
@@ -27,8 +25,6 @@ pub const ID: &str = "ransomware-smb";
 
 /// Clients with a story; the longest quiet leaves.
 const STORIES: usize = 4_096;
-/// Sessions whose account is remembered.
-const ACCOUNTS: usize = 8_192;
 
 /// The numbers of `signatures/ransomware-smb.toml`.
 #[derive(Clone, Copy, Debug)]
@@ -66,12 +62,6 @@ impl Tuning {
     }
 }
 
-/// The account of an NTLM logon.
-fn account(n: &Ntlm) -> Option<String> {
-    let user = n.user.as_deref().filter(|u| !u.is_empty() && n.kind == 3 && !n.anonymous)?;
-    Some(n.domain.as_deref().filter(|d| !d.is_empty()).map_or_else(|| user.to_owned(), |d| format!("{d}\\{user}")))
-}
-
 /// For the registry.
 pub fn build(s: &Signature) -> Result<Box<dyn Detector>, SignatureError> {
     Ok(Box::new(RansomwareSmb::new(Tuning::from_signature(s)?)))
@@ -83,20 +73,13 @@ pub struct RansomwareSmb {
     tuning: Tuning,
     files: Files,
     stories: BoundedMap<Addr, Story>,
-    accounts: BoundedMap<u64, String>,
     hasher: FixedState,
 }
 
 impl RansomwareSmb {
     /// With these numbers.
     pub fn new(tuning: Tuning) -> RansomwareSmb {
-        RansomwareSmb {
-            tuning,
-            files: Files::new(),
-            stories: BoundedMap::new(STORIES),
-            accounts: BoundedMap::new(ACCOUNTS),
-            hasher: FixedState::with_seed(0x6e6f_7465),
-        }
+        RansomwareSmb { tuning, files: Files::new(), stories: BoundedMap::new(STORIES), hasher: FixedState::with_seed(0x6e6f_7465) }
     }
     fn story(&mut self, client: Addr, scene: &Scene<'_>) -> &mut Story {
         let (now, pause) = (scene.now, self.tuning.pause);
@@ -151,7 +134,7 @@ impl RansomwareSmb {
         };
         // An ending that files of this share had before says nothing.
         let ending = ending.filter(|e| !self.files.knows_ending(&place, e, since));
-        let account = self.accounts.get(&flow.uid).cloned();
+        let account = scene.assets.accounts.of(flow.uid);
         let story = self.story(client, scene);
         let file = Lost { ts: scene.now, server, share: share.to_owned(), path, how };
         match (how, ending) {
@@ -161,7 +144,7 @@ impl RansomwareSmb {
             (_, ending) => {
                 story.lose(file, bytes, flow);
                 ending.into_iter().for_each(|e| story.ending(e));
-                account.iter().for_each(|a| story.account(a));
+                account.into_iter().for_each(|a| story.account(&a.user, a.source));
             }
         }
         true
@@ -189,26 +172,18 @@ impl Detector for RansomwareSmb {
         ID
     }
     fn interest(&self) -> Interest {
-        Interest::FILES | Interest::ADMIN
+        Interest::FILES
     }
     fn event(&mut self, event: &Event, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let EventKind::Message { flow, message, .. } = &event.kind else { return };
         let news = match message {
-            Message::Smb(m) => {
-                if let Smb::Ntlm(n) = m.as_ref()
-                    && let Some(who) = account(n)
-                {
-                    self.accounts.insert(flow.uid, who);
-                }
-                false
-            }
             Message::SmbWork(w) => match w.as_ref() {
                 Work::Life(life) => self.life(flow, life, scene),
                 Work::Sealed(s) if s.rewritten > 0 => {
-                    let account = self.accounts.get(&flow.uid).cloned();
+                    let account = scene.assets.accounts.of(flow.uid);
                     let story = self.story(flow.tuple.orig, scene);
                     story.rewrote(s.rewritten, s.rewritten_bytes, flow.tuple.resp, flow, scene.now);
-                    account.iter().for_each(|a| story.account(a));
+                    account.into_iter().for_each(|a| story.account(&a.user, a.source));
                     true
                 }
                 _ => false,
@@ -226,7 +201,7 @@ impl Detector for RansomwareSmb {
         self.tell_all(scene, true, out);
     }
     fn held(&self) -> (usize, u64) {
-        let (f, s, a) = (self.files.held(), &self.stories, &self.accounts);
-        (f.0 + s.len() + a.len(), f.1 + s.evicted() + a.evicted())
+        let (f, s) = (self.files.held(), &self.stories);
+        (f.0 + s.len(), f.1 + s.evicted())
     }
 }

@@ -70,7 +70,7 @@ pub(super) struct Story {
     rewritten: u64,
     rewritten_first: Timestamp,
     flows: Vec<FlowInfo>,
-    user: Option<String>,
+    user: Option<(String, &'static str)>,
     said: Option<Said>,
     /// The alarm: how many files were lost, how long after the first.
     alarm: Option<(u64, Span)>,
@@ -112,8 +112,8 @@ impl Story {
     pub fn is_over(&self, now: Timestamp, pause: Span) -> bool {
         now.since(self.last) > pause
     }
-    pub fn account(&mut self, user: &str) {
-        self.user = Some(user.to_owned());
+    pub fn account(&mut self, user: &str, source: &'static str) {
+        self.user = Some((user.to_owned(), source));
     }
     pub fn listed(&mut self, listings: u32) {
         self.listings += u64::from(listings);
@@ -259,8 +259,8 @@ impl Story {
         servers.sort_by_key(|s| (s.1.first, *s.0));
         servers.iter().for_each(|s| f.add_resp(*s.0));
         self.flows.iter().for_each(|flow| f.add_flow(flow));
-        f.user.clone_from(&self.user);
-        f.set("user_source", if self.user.is_some() { "ntlm" } else { "none: the logon was not readable" });
+        f.user = self.user.as_ref().map(|u| u.0.clone());
+        f.set("user_source", self.user.as_ref().map_or("none: the logon was not readable", |u| u.1));
         f.set("files_lost", count);
         f.set("files", self.files.iter().map(listed).collect::<Vec<_>>());
         f.set("shares", self.shares.iter().map(|((a, share), n)| json!({"server": a.to_string(), "share": share, "files": n})).collect::<Vec<_>>());
@@ -274,7 +274,7 @@ impl Story {
             f.set("alarm_after_seconds", (after.as_secs_f64() * 1000.0).round() / 1000.0);
         }
         self.marks(&mut f, tuning);
-        let hops = servers.iter().map(|s| super::super::hop(s.1.first, client, *s.0, Service::Smb, self.user.as_deref(), Outcome::Succeeded));
+        let hops = servers.iter().map(|s| super::super::hop(s.1.first, client, *s.0, Service::Smb, f.user.as_deref(), Outcome::Succeeded));
         f.set("hops", hops.collect::<Vec<_>>());
         f
     }
