@@ -94,6 +94,10 @@ fn plain(v: &Value) -> String {
 
 /// A placeholder's value in a language: what the detector says in English words is said in the signature's Japanese ones.
 fn said(s: &Signature, f: &Finding, key: &str, lang: Lang) -> Option<String> {
+    // A sentence that names the account must not end in nothing where nobody knows it.
+    if key == "user" && f.user.is_none() {
+        return Some(super::pick(lang, "unknown", "不明").to_owned());
+    }
     if lang == Lang::En || s.phrases.is_empty() {
         return placeholder(f, key);
     }
@@ -142,7 +146,7 @@ impl Words for Signatures {
     }
     fn next(&self, kept: &Kept, lang: Lang) -> Vec<String> {
         let Some(s) = self.get(kept.finding.detector) else { return Vec::new() };
-        s.first_response.get(lang).iter().map(|step| tidy(render(step, &|key| placeholder(&kept.finding, key)))).collect()
+        s.first_response.get(lang).iter().map(|step| tidy(render(step, &|key| said(s, &kept.finding, key, lang)))).collect()
     }
 }
 
@@ -175,7 +179,7 @@ mod tests {
         let words = Signatures::new(&[("smb-fanout.toml", text)]).unwrap();
         let sample = Sample::made();
         let k = &sample.book.findings()[0];
-        assert_eq!(words.summary(k, Lang::En), "10.20.1.33 reached 2 hosts: 10.20.1.40, 10.20.1.41 as 2");
+        assert_eq!(words.summary(k, Lang::En), "10.20.1.33 reached 2 hosts: 10.20.1.40, 10.20.1.41 as unknown 2");
         assert_eq!(words.summary(k, Lang::Ja), "10.20.1.33 が 2 台");
         assert_eq!((words.title("smb-fanout", Lang::Ja).as_str(), words.title("scan", Lang::En).as_str()), ("SMB 拡散", "scan"));
         assert_eq!(words.attack("smb-fanout"), ["T1021.002"]);
