@@ -53,7 +53,7 @@ pub(super) struct Look {
 impl Look {
     /// Of what went through a handle.
     pub fn of(c: &Content) -> Look {
-        Look { bytes: c.bytes, sampled: c.sampled, entropy: c.entropy, magic: c.magic, start: c.start }
+        Look { bytes: c.bytes, sampled: c.sampled, entropy: c.entropy, magic: c.magic, start: c.head != 0 }
     }
     /// Nothing went through.
     pub fn is_empty(&self) -> bool {

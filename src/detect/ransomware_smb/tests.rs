@@ -14,7 +14,7 @@ fn stage() -> Stage {
 }
 
 fn content(bytes: u64, entropy: u16, magic: Magic) -> Content {
-    Content { bytes, calls: 1, sampled: bytes.min(512) as u16, entropy, magic, start: true, head: 1 }
+    Content { bytes, calls: 1, sampled: bytes.min(512) as u16, entropy, magic, head: 1 }
 }
 fn text(n: u64) -> Content {
     content(n, 4_400, Magic::Unknown)
@@ -140,7 +140,7 @@ fn a_note_is_named_and_files_only_renamed_count_with_the_rest() {
 #[test]
 fn honest_work_stays_silent() {
     let jpg = content(90_000, 7_560, Magic::Image);
-    let append = Content { start: false, ..noise(20_000) };
+    let append = Content { head: 0, ..noise(20_000) };
     let works: [(&str, Vec<Life>); 12] = [
         ("backup", over_files(60, |i, p| vec![read(&p, was(i))])),
         ("restore", over_files(60, |i, p| vec![make(&p, was(i))])),

@@ -141,7 +141,6 @@ pub(super) fn fine(status: u32) -> bool {
 pub(super) fn sample(sampler: &mut Sampler, content: &mut Content, seen: &[u8], start: bool, room: bool) {
     if start && content.magic == Magic::Unknown {
         content.magic = Magic::of(seen);
-        content.start |= !seen.is_empty();
     }
     if start && content.head == 0 {
         content.head = super::sample::head(seen);

@@ -102,9 +102,8 @@ pub struct Content {
     pub entropy: u16,
     /// What the file's first bytes say it is.
     pub magic: Magic,
-    /// The file's first bytes were among what was looked at: an unknown magic is then no known kind.
-    pub start: bool,
-    /// A hash of the file's first bytes (512 at most), to know the same file again; 0 if its beginning was not seen.
+    /// A hash of the file's first bytes (512 at most), to know the same file again; 0 if its beginning was not seen. If it was, an unknown magic is no
+    /// known kind.
     pub head: u64,
 }
 
