@@ -1,5 +1,6 @@
 //! The one analyst: merges the shards' events in order, pairs what belongs together across address pairs, learns, detects, writes.
 
+use super::channels::Channels;
 use super::told::Weirds;
 use super::worker::{Handover, Last, merge};
 use super::{EngineError, Latency, Options, batch};
@@ -10,6 +11,7 @@ use crate::detect::{DETECTORS, Detector, Finding, Scene, Signatures};
 use crate::event::{Coverage, Event, EventKind, Interest};
 use crate::incident::Book;
 use crate::output::{Run, Sink, SinkError};
+use crate::protocols::Message;
 use crate::site::Site;
 use crate::wire::Weird;
 use crossbeam::channel::Sender;
@@ -92,6 +94,7 @@ pub(super) struct Analyst {
     pub(super) book: Book,
     sinks: Vec<Box<dyn Sink>>,
     errors: BoundedMap<FiveTuple, (u8, u8, Addr)>,
+    channels: Channels,
     pub(super) coverage: Coverage,
     pub(super) flows: u64,
     first_ts: Option<Timestamp>,
@@ -118,6 +121,7 @@ impl Analyst {
             book: Book::default(),
             sinks,
             errors: BoundedMap::new(ERRORS),
+            channels: Channels::default(),
             coverage: Coverage::default(),
             flows: 0,
             first_ts: None,
@@ -212,9 +216,11 @@ impl Analyst {
         self.each_sink(|s, run| s.event(event, run));
         self.admit(read_at);
     }
-    /// An ICMP error amends the outcome of the contact it quotes, whichever side of the tick it came on.
+    /// What another address pair knows of an event: an ICMP error amends the outcome of the contact it quotes, whichever side of the tick it came on;
+    /// a file handle has the name that it has on another channel of its session.
     fn amend(&mut self, event: &mut Event) {
         match &mut event.kind {
+            EventKind::Message { message: Message::Smb(_) | Message::SmbWork(_), .. } => self.channels.amend(event),
             EventKind::IcmpError { quoted, kind, code, by } => drop(self.errors.insert(*quoted, (*kind, *code, *by))),
             EventKind::Contact(c) if c.outcome == Outcome::Attempted => {
                 if let Some(e) = self.errors.get(&c.flow.tuple) {
@@ -301,7 +307,8 @@ impl Analyst {
             (d.id().to_owned(), n, evicted)
         });
         let assets = self.assets.held().into_iter().map(|(name, n, evicted)| (name.to_owned(), n, evicted));
-        assets.chain(detectors).chain([("icmp errors".to_owned(), self.errors.len(), self.errors.evicted())]).collect()
+        let channels = self.channels.held().map(|(name, n, evicted)| (name.to_owned(), n, evicted));
+        assets.chain(detectors).chain([("icmp errors".to_owned(), self.errors.len(), self.errors.evicted())]).chain(channels).collect()
     }
 }
 

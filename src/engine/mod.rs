@@ -6,6 +6,7 @@
 
 mod analyst;
 mod batch;
+mod channels;
 pub mod journal;
 mod listing;
 mod payload;
