@@ -211,7 +211,8 @@ impl Book {
             }
         }
         if let Some(l) = self.links.get_mut(into) {
-            l.members.extend(old.members);
+            let room = MAX_MEMBERS.saturating_sub(l.members.len());
+            l.members.extend(old.members.into_iter().take(room));
             l.own.extend(old.own);
             l.entered.extend(old.entered);
             (l.first, l.last) = (l.first.min(old.first), l.last.max(old.last));

@@ -85,7 +85,8 @@ impl Opening {
         match self.awaits {
             Awaits::Version => {
                 let Some(v) = version(w) else { return self.wait_or_stop(w, VERSION) };
-                (self.version, self.awaits) = (v, Awaits::Security);
+                self.version = if self.version == (0, 0) { v } else { self.version.min(v) };
+                self.awaits = Awaits::Security;
                 self.told(Vnc::Server { version: v }, out);
                 Step::Take(VERSION as u64)
             }
@@ -126,11 +127,11 @@ impl Opening {
         }
         self.stop()
     }
-    fn client(&mut self, w: &[u8]) -> Step {
+    fn client(&mut self, w: &[u8], out: &mut Vec<Message>) -> Step {
         if !self.greeted {
-            if version(w).is_none() {
-                return self.wait_or_stop(w, VERSION);
-            }
+            let Some(v) = version(w) else { return self.wait_or_stop(w, VERSION) };
+            // The older of the two is spoken.
+            self.version = if self.version == (0, 0) { v } else { self.version.min(v) };
             self.greeted = true;
             return Step::Take(VERSION as u64);
         }
@@ -138,6 +139,10 @@ impl Opening {
             self.chosen = w.first().copied();
             // What is neither has an exchange of its own, mostly under TLS.
             self.over |= !matches!(self.chosen, Some(NONE | PASSWORD));
+            if self.chosen == Some(NONE) && self.version < (3, 8) {
+                self.told(Vnc::Logon { security: NONE, accepted: true }, out);
+                self.over = true;
+            }
             return Step::Take(1);
         }
         Step::Take(w.len() as u64)
@@ -173,7 +178,7 @@ impl StreamParser for Opening {
         pending.feed(bytes, |w| match () {
             () if self.over => Step::Stop,
             () if from == server => self.server(w, out),
-            () => self.client(w),
+            () => self.client(w, out),
         });
         if let Some(side) = self.sides.get_mut(from.index()) {
             *side = Some(pending);
@@ -227,6 +232,10 @@ mod tests {
         assert_eq!(old, (vec![server(3), logon(2, false)], true));
         let open = play(&[(S, b"RFB 003.008\n"), (C, b"RFB 003.008\n"), (S, &[1, 1]), (C, &[1]), (S, &[0, 0, 0, 0])]);
         assert_eq!(open, (vec![server(8), logon(1, true)], true));
+        let older = play(&[(S, b"RFB 003.008\n"), (C, b"RFB 003.003\n"), (S, &[0, 0, 0, 2]), (S, &[9; 16]), (C, &[8; 16]), (S, &[0, 0, 0, 1])]);
+        assert_eq!(older, (vec![server(8), logon(2, false)], true), "the client speaks the older version");
+        let open = play(&[(S, b"RFB 003.007\n"), (C, b"RFB 003.007\n"), (S, &[1, 1]), (C, &[1])]);
+        assert_eq!(open, (vec![server(7), logon(1, true)], true), "an open screen of version 3.7 says nothing more");
     }
 
     #[test]

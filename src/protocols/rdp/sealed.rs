@@ -32,6 +32,13 @@ const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const APPLICATION: u8 = 23;
 
+/// The first answer to a turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Leg,
+    Short,
+}
+
 /// Follows the records of both sides.
 pub(super) struct Sealed {
     protocol: u32,
@@ -41,8 +48,8 @@ pub(super) struct Sealed {
     /// Who sent data last; turns of the client with data.
     last: Option<Side>,
     turns: u8,
-    /// The server refused the client's newest turn: by an alert, or by a word too short for anything else.
-    refused: bool,
+    /// What the server said first to the client's newest turn: enough to be a leg of the logon, or an alert or a word too short for anything else.
+    answer: Option<Answer>,
     told: bool,
     named: bool,
     lost: bool,
@@ -51,7 +58,7 @@ pub(super) struct Sealed {
 impl Sealed {
     pub(super) fn new(protocol: u32, server: Side) -> Sealed {
         let sides = [Pending::new(CERTIFICATE), Pending::new(CERTIFICATE)];
-        Sealed { protocol, server, sides, records: 0, last: None, turns: 0, refused: false, told: false, named: false, lost: false }
+        Sealed { protocol, server, sides, records: 0, last: None, turns: 0, answer: None, told: false, named: false, lost: false }
     }
     /// A network-level logon: else the password is typed into the session's picture, and nobody can see how it went.
     fn has_logon(&self) -> bool {
@@ -95,7 +102,7 @@ impl Sealed {
         }
         self.records += 1;
         match kind {
-            ALERT if from == self.server => self.refused = true,
+            ALERT if from == self.server => drop(self.answer.get_or_insert(Answer::Short)),
             APPLICATION => self.turn(from, len, out),
             _ => {}
         }
@@ -107,8 +114,9 @@ impl Sealed {
             // Before the client's first turn it is the handshake of TLS 1.3.
             if self.turns > 0 {
                 self.last = Some(from);
-                self.refused = len < SHORT;
-                self.judge(out);
+                // What follows a leg (a good-bye, the session's own small words) takes nothing back.
+                let answer = *self.answer.get_or_insert(if len < SHORT { Answer::Short } else { Answer::Leg });
+                self.judge(answer, out);
             }
             return;
         }
@@ -118,13 +126,14 @@ impl Sealed {
         }
         if self.last != Some(from) || self.turns == 0 {
             self.turns = self.turns.saturating_add(1);
-            self.refused = false;
+            self.answer = None;
         }
         self.last = Some(from);
     }
-    fn judge(&mut self, out: &mut Vec<Message>) {
-        let needed = if self.protocol == CREDSSP_EX { DELEGATE + 1 } else { DELEGATE };
-        if self.has_logon() && !self.told && self.turns >= needed {
+    /// From the third turn on a leg of the server is the session itself, or the proof of the key where one more leg was needed to agree on a mechanism: the
+    /// user is in. CredSSP-EX's early word on a user is short, and who is let in goes on after it.
+    fn judge(&mut self, answer: Answer, out: &mut Vec<Message>) {
+        if self.has_logon() && !self.told && self.turns >= DELEGATE && answer == Answer::Leg {
             self.told = true;
             out.push(Message::Rdp(Box::new(Rdp::Logon { accepted: true })));
         }
@@ -132,12 +141,8 @@ impl Sealed {
     /// The connection is over: a logon that the server refused after the client had authenticated, before it could go on. A client that goes away
     /// after the server's proof was shown an unknown certificate and asks its user.
     pub(super) fn end(&mut self, out: &mut Vec<Message>) {
-        let tried = match self.protocol {
-            CREDSSP => self.turns == AUTHENTICATE,
-            CREDSSP_EX => (AUTHENTICATE..=DELEGATE).contains(&self.turns),
-            _ => false,
-        };
-        if tried && !self.told && !self.lost && self.refused {
+        let tried = self.has_logon() && (AUTHENTICATE..=DELEGATE).contains(&self.turns);
+        if tried && !self.told && !self.lost && self.answer == Some(Answer::Short) {
             self.told = true;
             out.push(Message::Rdp(Box::new(Rdp::Logon { accepted: false })));
         }
@@ -240,6 +245,21 @@ mod tests {
             assert_eq!(play(2, &refused, false), []);
             let asked = with(&[guess, &[(S, &[(23, 100)][..])]].concat());
             assert_eq!(play(2, &asked, true), [], "let in, and gone to ask about the certificate");
+            let bye = with(&[guess, &[(S, &[(23, 100), (21, 26)][..]), (C, &[(21, 26)])]].concat());
+            assert_eq!(play(2, &bye, true), [], "and the server says good-bye");
+            // Kerberos was offered, NTLM chosen: one leg more.
+            let agreed: &[(Side, &[(u8, usize)])] =
+                &[(C, &[(23, 1_500)]), (S, &[(23, 200)]), (C, &[(23, 160)]), (S, &[(23, 330)]), (C, &[(23, 700)])];
+            assert_eq!(play(2, &with(&[agreed, &[(S, &[(23, 41)][..])]].concat()), true), logon(false));
+            let further = &[(S, &[(23, 100)][..]), (C, &[(23, 180), (23, 460)]), (S, &[(23, 150)])];
+            assert_eq!(play(2, &with(&[agreed, further.as_slice()].concat()), false), logon(true));
+            // Restricted administration delegates nothing: its record is as short as a good-bye.
+            for protocol in [2, 8] {
+                let empty = with(
+                    &[guess, &[(S, &[(23, 100)][..]), (C, &[(23, 69)]), (S, &[(23, 29)]), (C, &[(23, 460)]), (S, &[(23, 150), (23, 40)])]].concat(),
+                );
+                assert_eq!(play(protocol, &empty, true), logon(true));
+            }
         }
     }
 
