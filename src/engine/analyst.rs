@@ -188,6 +188,7 @@ impl Analyst {
                 d.end(&scene, &mut self.findings);
             }
             self.admit(read_at);
+            self.book.settle(&self.options.site, &self.assets);
         }
     }
     fn leave(&mut self, last: Last) {
@@ -239,11 +240,12 @@ impl Analyst {
             d.event(&event, &scene, &mut self.findings);
             d.tick(&scene, &mut self.findings);
         }
+        self.admit(read_at);
+        self.book.settle(&self.options.site, &self.assets);
         self.each_sink(|s, run| {
             s.event(&event, run);
             s.tick(now, run);
         });
-        self.admit(read_at);
     }
     /// Takes the findings of the last event into the book and tells the sinks.
     fn admit(&mut self, read_at: Instant) {

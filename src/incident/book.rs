@@ -14,6 +14,8 @@ const MAX_FINDINGS: usize = 20_000;
 const MAX_INCIDENTS: usize = 10_000;
 /// Most findings of one incident; further ones belong to it but are not listed.
 const MAX_MEMBERS: usize = 512;
+/// Most names of hosts by which incidents are found, over all of them; beyond, a finding joins by the names that are there.
+const MAX_NAMES: usize = 262_144;
 /// Findings this far apart are not one story.
 const APART: Span = Span::hours(24);
 
@@ -58,8 +60,15 @@ pub struct Book {
     links: Vec<Links>,
     /// Numbers of `incidents`, ascending.
     numbers: Vec<u64>,
-    /// Incidents by the names of their hosts.
-    by_name: BTreeMap<String, BTreeSet<u64>>,
+    /// Incidents by the names of hosts that did something in them.
+    by_own: BTreeMap<String, BTreeSet<u64>>,
+    /// And by those of hosts that were only entered.
+    by_entered: BTreeMap<String, BTreeSet<u64>>,
+    /// Names in both, counted once per incident; and those that had no room.
+    names: usize,
+    unnamed: u64,
+    /// Numbers of incidents that are to be told anew.
+    dirty: BTreeSet<u64>,
     opened: u64,
     next: u64,
     evicted: u64,
@@ -101,7 +110,7 @@ impl Book {
                 (self.next, true)
             }
         };
-        self.link(seq, site, assets);
+        self.link(seq, site);
         (self.position(seq).unwrap_or(0), new)
     }
     /// All findings in order of first emission.
@@ -111,10 +120,6 @@ impl Book {
     /// All incidents in order of opening.
     pub fn incidents(&self) -> &[Incident] {
         &self.incidents
-    }
-    /// Findings that had to leave, and findings for which no incident could be opened, because the book was full.
-    pub fn evicted(&self) -> (u64, u64) {
-        (self.evicted, self.unopened)
     }
     fn position(&self, seq: u64) -> Option<usize> {
         self.seqs.binary_search(&seq).ok()
@@ -138,18 +143,18 @@ impl Book {
         }
     }
     /// Finds the incident of a finding, opens one, or makes one of several.
-    fn link(&mut self, seq: u64, site: &Site, assets: &Assets) {
+    fn link(&mut self, seq: u64, site: &Site) {
         let Some(k) = self.kept(seq) else { return };
         let weighty = k.finding.severity >= Severity::Medium;
         let (own, entered) = names(k, site);
         let (first, last) = (k.finding.first_ts, k.finding.last_ts);
-        // Numbers rise with the order of opening: the first hit is the oldest.
-        let names = own.iter().chain(entered.iter().filter(|_| weighty));
-        let mut near: BTreeSet<u64> = names.filter_map(|n| self.by_name.get(n)).flatten().copied().collect();
+        // Numbers rise with the order of opening: the first hit is the oldest. A host that both only entered (a file server, say) links nothing.
+        let acted = own.iter().chain(entered.iter().filter(|_| weighty)).filter_map(|n| self.by_own.get(n));
+        let came = own.iter().filter(|_| weighty).filter_map(|n| self.by_entered.get(n));
+        let mut near: BTreeSet<u64> = acted.chain(came).flatten().copied().collect();
         near.extend(k.incident.get(1..).and_then(|n| n.parse::<u64>().ok()));
         let is_hit = |l: &Links| {
             let in_time = first <= l.last + APART && l.first <= last + APART;
-            // A host that both only entered (a file server, say) links nothing.
             let shares =
                 || own.iter().any(|n| l.own.contains(n) || weighty && l.entered.contains(n)) || weighty && entered.iter().any(|n| l.own.contains(n));
             l.members.contains(&seq) || in_time && shares()
@@ -166,11 +171,17 @@ impl Book {
             }
             if weighty {
                 let number = self.numbers.get(at).copied().unwrap_or_default();
-                for name in own.iter().chain(&entered) {
-                    self.by_name.entry(name.clone()).or_default().insert(number);
+                for (names, held, index) in [(own, &mut l.own, &mut self.by_own), (entered, &mut l.entered, &mut self.by_entered)] {
+                    for name in names.into_iter().filter(|n| !held.contains(n)).collect::<Vec<_>>() {
+                        if self.names >= MAX_NAMES {
+                            self.unnamed += 1;
+                            continue;
+                        }
+                        self.names += 1;
+                        index.entry(name.clone()).or_default().insert(number);
+                        held.insert(name);
+                    }
                 }
-                l.own.extend(own);
-                l.entered.extend(entered);
                 (l.first, l.last) = (l.first.min(first), l.last.max(last));
             }
         }
@@ -178,7 +189,7 @@ impl Book {
         if let Some(k) = self.position(seq).and_then(|i| self.kept.get_mut(i)) {
             k.incident = id;
         }
-        self.tell(at, site, assets);
+        self.dirty.extend(self.numbers.get(at));
     }
     fn open(&mut self, ts: Timestamp) -> Option<usize> {
         if self.incidents.len() >= MAX_INCIDENTS {
@@ -198,12 +209,15 @@ impl Book {
         }
         let (old, _, gone) = (self.links.remove(from), self.incidents.remove(from), self.numbers.remove(from));
         let number = self.numbers.get(into).copied().unwrap_or_default();
-        for name in old.own.iter().chain(&old.entered) {
-            if let Some(n) = self.by_name.get_mut(name) {
-                n.remove(&gone);
-                n.insert(number);
+        for (names, index) in [(&old.own, &mut self.by_own), (&old.entered, &mut self.by_entered)] {
+            for name in names {
+                if let Some(numbers) = index.get_mut(name) {
+                    numbers.remove(&gone);
+                    numbers.insert(number);
+                }
             }
         }
+        self.dirty.remove(&gone);
         let id = self.incidents.get(into).map(|i| i.id.clone()).unwrap_or_default();
         for seq in &old.members {
             if let Some(k) = self.position(*seq).and_then(|i| self.kept.get_mut(i)) {
@@ -213,10 +227,28 @@ impl Book {
         if let Some(l) = self.links.get_mut(into) {
             let room = MAX_MEMBERS.saturating_sub(l.members.len());
             l.members.extend(old.members.into_iter().take(room));
+            let before = l.own.len() + l.entered.len() + old.own.len() + old.entered.len();
             l.own.extend(old.own);
             l.entered.extend(old.entered);
+            self.names = self.names.saturating_sub(before - l.own.len() - l.entered.len());
             (l.first, l.last) = (l.first.min(old.first), l.last.max(old.last));
         }
+    }
+    /// Tells the incidents that changed anew: at the end of a tick, so that a burst of findings costs one telling.
+    pub fn settle(&mut self, site: &Site, assets: &Assets) {
+        for number in std::mem::take(&mut self.dirty) {
+            if let Ok(at) = self.numbers.binary_search(&number) {
+                self.tell(at, site, assets);
+            }
+        }
+    }
+    /// Entries held and entries that found no room or had to leave, by table.
+    pub fn held(&self) -> [(&'static str, usize, u64); 3] {
+        [
+            ("findings", self.kept.len(), self.evicted),
+            ("incidents", self.incidents.len(), self.unopened),
+            ("incident_names", self.names, self.unnamed),
+        ]
     }
     fn tell(&mut self, at: usize, site: &Site, assets: &Assets) {
         let Some(l) = self.links.get(at) else { return };

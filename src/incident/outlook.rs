@@ -1,14 +1,16 @@
 //! What may come next, and what it would cost to stop it: the hosts that an intruder can reach with what he was seen to have, and for each host of the
 //! story who uses it, so that nobody cuts off a ward by pulling a cable.
 
-use super::Incident;
+use super::{Book, Incident};
 use crate::assets::{Assets, Edge, Joint};
-use crate::base::{Addr, Outcome, Service, Timestamp};
+use crate::base::{Addr, Outcome, Service, Severity, Timestamp};
 use crate::site::{Role, Site, ZoneKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most hosts named as next.
 const MAX_NEXT: usize = 16;
+/// Most incidents with an outlook: a card walks all users of a host.
+const MAX_OUTLOOKS: usize = 128;
 /// Most hosts of the story that get a card.
 const MAX_CARDS: usize = 32;
 /// Most services and most hosts named on a card.
@@ -96,11 +98,13 @@ pub struct Around {
     out: Vec<(Addr, Addr, Service, Edge)>,
     /// Accounts in lower case and the hosts that let them in.
     places: BTreeMap<String, Vec<Addr>>,
+    /// The incidents that get an outlook: the worst ones, of equals the oldest. With more than these nobody reads cards.
+    worst: BTreeSet<String>,
 }
 
 impl Around {
     /// Of what was learned so far.
-    pub fn of(assets: &Assets) -> Around {
+    pub fn of(assets: &Assets, book: &Book) -> Around {
         let mut by_host: Vec<Joint> = assets.uses.iter().collect();
         let mut by_user = by_host.clone();
         by_host.sort_unstable_by_key(|j| (j.host, j.proto, j.port, j.user));
@@ -112,7 +116,11 @@ impl Around {
             places.entry(user.to_owned()).or_default().push(host);
         }
         places.values_mut().for_each(|hosts| hosts.sort_unstable());
-        Around { by_host, by_user, out, places }
+        let mut order: Vec<(std::cmp::Reverse<Severity>, usize, &str)> =
+            book.incidents().iter().enumerate().map(|(n, i)| (std::cmp::Reverse(i.severity), n, i.id.as_str())).collect();
+        order.sort_unstable();
+        let worst = order.into_iter().take(MAX_OUTLOOKS).map(|o| o.2.to_owned()).collect();
+        Around { by_host, by_user, out, places, worst }
     }
 }
 
@@ -124,8 +132,11 @@ fn part<T>(list: &[T], key: impl Fn(&T) -> Addr, of: Addr) -> &[T] {
 }
 
 impl Outlook {
-    /// Of an incident.
+    /// Of an incident, if it is among the worst.
     pub fn of(incident: &Incident, site: &Site, assets: &Assets, around: &Around) -> Outlook {
+        if !around.worst.contains(&incident.id) {
+            return Outlook::default();
+        }
         let story: BTreeSet<Addr> = incident.hosts.iter().filter_map(|h| h.parse().ok()).collect();
         Outlook { next: next(incident, &story, site, assets, around), cards: cards(incident, &story, site, assets, around) }
     }

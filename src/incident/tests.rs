@@ -26,10 +26,12 @@ impl Desk {
         }
     }
     fn outlook(&self, n: usize) -> Outlook {
-        Outlook::of(&self.book.incidents()[n], &self.site, &self.assets, &Around::of(&self.assets))
+        Outlook::of(&self.book.incidents()[n], &self.site, &self.assets, &Around::of(&self.assets, &self.book))
     }
     fn admit(&mut self, f: Finding) -> (usize, bool) {
-        self.book.admit(f, &self.site, &self.assets, &Coverage::default())
+        let at = self.book.admit(f, &self.site, &self.assets, &Coverage::default());
+        self.book.settle(&self.site, &self.assets);
+        at
     }
 }
 
@@ -131,7 +133,7 @@ fn many_stories_stay_bounded_and_linking_is_quick() {
         let orig = format!("10.{}.{}.{}", 20 + n / 60_000, n / 250 % 250, n % 250);
         d.admit(finding("scan", f64::from(n), &orig, &[], if n % 2 == 0 { Severity::Info } else { Severity::Medium }));
     }
-    assert_eq!((d.book.findings().len(), d.book.incidents().len(), d.book.evicted()), (3_000, 1_500, (0, 0)));
+    assert_eq!((d.book.findings().len(), d.book.incidents().len(), d.book.held().map(|t| t.2)), (3_000, 1_500, [0; 3]));
 }
 
 /// A flow that was used: an answered opening, data both ways, its end.

@@ -35,7 +35,7 @@ impl Report {
     /// The report of a run. `blocked` are detector ids with the reason in English and Japanese.
     pub fn new(run: &Run<'_>, words: &dyn Words, blocked: &[(&'static str, &'static str, &'static str)]) -> Report {
         let (lang, findings) = (run.lang, run.book.findings());
-        let around = if run.book.incidents().is_empty() { Around::default() } else { Around::of(run.assets) };
+        let around = if run.book.incidents().is_empty() { Around::default() } else { Around::of(run.assets, run.book) };
         Report {
             summary: SummaryRecord::new(run),
             devices: run.assets.devices().map(DeviceRecord::from).collect(),
@@ -46,6 +46,7 @@ impl Report {
                 .assets
                 .held()
                 .into_iter()
+                .chain(run.book.held())
                 .map(|(name, held, evicted)| TableRecord { name: name.to_owned(), held: held as u64, evicted })
                 .collect(),
             blocked: blocked

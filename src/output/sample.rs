@@ -195,6 +195,7 @@ impl Sample {
         let coverage = Coverage { packets: 1000, bytes: 500_000, missed_bytes: 1, tcp_bytes: 2, ..Default::default() };
         let mut book = Book::default();
         book.admit(finding(), &site, &assets, &coverage);
+        book.settle(&site, &assets);
         let weirds = vec![(Weird { ts: T, number: 3, name: "ipv4_header_cut", layer: "ipv4", offset: 14 }, 5)];
         Sample { site, assets, book, coverage, weirds }
     }

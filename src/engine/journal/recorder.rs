@@ -138,7 +138,7 @@ impl Recorder {
         if new.is_empty() {
             return;
         }
-        let around = Around::of(run.assets);
+        let around = Around::of(run.assets, run.book);
         for i in new {
             let record = IncidentRecord::new(i, run, &around, &*self.words, run.lang);
             if self.view.incidents.get(&i.id) != Some(&record) {
