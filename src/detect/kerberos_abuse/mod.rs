@@ -109,7 +109,7 @@ impl KerberosAbuse {
     /// The answer to a first exchange.
     fn logged_on(&mut self, event: &Event, flow: &FlowInfo, k: &Kerberos, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let (Some(asked), Some(etype), Some(account)) = (self.asked.get(&flow.uid), k.etype, k.client.as_deref()) else { return };
-        let (orig, user) = (flow.tuple.orig, format!("{account}@{}", k.realm));
+        let (orig, user) = (flow.tuple.orig, format!("{account}@{}", k.home()));
         let aes_realm = k.ticket_etype.is_some_and(is_aes) || self.strong.contains(&k.realm);
         let client = self.clients.entry(orig, Client::default);
         let given = Given { at: event.ts, name: account.to_lowercase(), rc4_first: asked.prefers_rc4(), etype, flow: *flow };
@@ -168,7 +168,7 @@ impl KerberosAbuse {
         let aes = aes || client.aes;
         let Some((severity, reasons)) = roasted(orig, client, aes, &self.tuning, scene) else { return };
         let proof = client.services.clone();
-        let user = (!account.is_empty()).then(|| format!("{account}@{}", k.realm));
+        let user = k.user().filter(|_| !account.is_empty());
         say(orig, client, Said { kind: ROAST, severity, reasons, proof: proof.iter().collect(), user }, scene, out);
     }
     /// A ticket is shown: by whom it was given to?

@@ -103,8 +103,8 @@ impl Reader {
     }
     fn kerberos(&mut self, at: Timestamp, flow: &FlowInfo, k: &Kerberos) -> Option<Try> {
         let account = match (k.kind, &k.client) {
-            (AS_REQ, Some(client)) => {
-                self.claims.insert(flow.uid, if k.realm.is_empty() { client.clone() } else { format!("{client}@{}", k.realm) });
+            (AS_REQ, Some(_)) => {
+                self.claims.insert(flow.uid, k.user()?);
                 return None;
             }
             (AS_REP | ERROR, _) => self.claims.get(&flow.uid)?.clone(),
