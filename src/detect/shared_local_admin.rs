@@ -209,13 +209,12 @@ fn judge(orig: Addr, mine: &[Use], m: &Tuning, scene: &Scene<'_>) -> Option<(Sev
 fn behind_encryption(orig: Addr, inside: &[&Use], m: &Tuning, scene: &Scene<'_>) -> Option<(Severity, Vec<&'static str>)> {
     let strange = |u: &&Use| (u.admin || u.sealed) && !is_server(scene, u.to, Service::Smb) && !is_maintained(scene, orig, u.to);
     let reached: Vec<&Use> = inside.iter().copied().filter(strange).collect();
-    let from = [
-        ("from a host that people work at", is_terminal(scene, orig)),
-        ("from a host that is not of the house", is_outsider(scene, orig)),
-    ];
+    let from = [("from a host that people work at", is_terminal(scene, orig)), ("from a host that is not of the house", is_outsider(scene, orig))];
     let whence = from.iter().find(|f| f.1)?.0;
     let it_is = is_burst(&reached, m.hosts, m.sealed);
-    it_is.then(|| (Severity::Medium, vec!["encrypted: what it does there cannot be seen", "one after the other, faster than a person's round", whence]))
+    it_is.then(|| {
+        (Severity::Medium, vec!["encrypted: what it does there cannot be seen", "one after the other, faster than a person's round", whence])
+    })
 }
 
 /// So many of them were first visited within this time.
@@ -332,7 +331,10 @@ mod tests {
         let mut s = stage();
         s.play(round("10.10.10.12", "10.10.10", 8.0));
         let f = s.findings().into_iter().find(|f| f.severity == Severity::Medium).cloned().unwrap();
-        assert_eq!((f.count, f.orig.addr, f.evidence["encrypted"].as_u64(), f.evidence["admin_shares"].as_u64()), (3, Some(a("10.10.10.12")), Some(3), Some(0)));
+        assert_eq!(
+            (f.count, f.orig.addr, f.evidence["encrypted"].as_u64(), f.evidence["admin_shares"].as_u64()),
+            (3, Some(a("10.10.10.12")), Some(3), Some(0))
+        );
         // Slowly, or from a server: a weakness. From the management: its job.
         for (orig, gap) in [("10.10.10.12", 45.0), ("10.10.20.10", 8.0), ("10.10.20.5", 8.0)] {
             let mut s = stage();
