@@ -56,7 +56,7 @@ pub struct Issued {
     pub client: String,
     /// The service's principal.
     pub service: String,
-    /// The realm of the service.
+    /// The realm of the client.
     pub realm: String,
     /// By the first exchange, for a password: with it the others are asked for.
     pub initial: bool,
@@ -152,7 +152,7 @@ impl Accounts {
         let Some(ticket) = k.ticket else { return };
         match (k.kind, &k.client) {
             (AS_REP | TGS_REP, Some(client)) => {
-                let (service, realm) = (k.service.clone().unwrap_or_default(), k.realm.clone());
+                let (service, realm) = (k.service.clone().unwrap_or_default(), k.home().to_owned());
                 // A ticket that is seen again, on its way through a second port, was given once.
                 let initial = k.kind == AS_REP;
                 self.tickets.entry(ticket, || Issued { to: flow.tuple.orig, client: client.clone(), service, realm, initial, ts });
@@ -294,6 +294,12 @@ mod tests {
         let got = a.of(2).unwrap();
         assert_eq!((got.user.as_str(), got.source, got.confirmed), ("nurse3@HOSP.EXAMPLE", "kerberos", Some(true)));
         assert_eq!(a.issued(77).unwrap().to, Addr::v4(0x0a00_0005));
+        // Of another realm than the service.
+        let Message::Kerberos(mut foreign) = ticket(TGS_REP, Some("tanaka"), 79) else { panic!() };
+        foreign.client_realm = "LAB.EXAMPLE".into();
+        a.update(&on(4, Message::Kerberos(foreign)));
+        a.update(&on(5, ticket(AP_REQ, None, 79)));
+        assert_eq!((a.of(5).unwrap().user.as_str(), a.of(5).unwrap().domain.as_str()), ("tanaka@LAB.EXAMPLE", "LAB.EXAMPLE"));
         a.update(&on(3, ticket(AP_REQ, None, 78)));
         assert_eq!((a.of(3), a.source(3)), (None, FOREIGN_TICKET));
     }

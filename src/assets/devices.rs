@@ -1,7 +1,7 @@
 //! The table of devices: who is seen, which addresses each holds, who forwards for others (HOUSE, invariant 11).
 
 use super::bindings::{Binding, Bindings, Change, Hold, How};
-use super::device::Device;
+use super::device::{Device, DeviceId};
 use super::gateways::Sources;
 use super::naming;
 use crate::base::{Addr, Mac, Timestamp};
@@ -15,6 +15,8 @@ use crate::wire::Vlans;
 const DEVICES: usize = 65_536;
 /// Most addresses bound.
 const ADDRESSES: usize = 262_144;
+/// Most devices that answer for names.
+const ANSWERING: usize = 8_192;
 /// A MAC that answers ARP for more addresses than this, without asking from them itself, answers for others (proxy ARP, Wi-Fi bridge).
 const ANSWERED: usize = 8;
 
@@ -30,12 +32,19 @@ pub(super) struct Devices {
     by_mac: BoundedMap<Mac, Known>,
     behind: BoundedMap<Addr, Device>,
     bindings: Bindings,
+    answers: BoundedMap<DeviceId, naming::Answers>,
     since: Option<Timestamp>,
 }
 
 impl Default for Devices {
     fn default() -> Self {
-        Devices { by_mac: BoundedMap::new(DEVICES), behind: BoundedMap::new(DEVICES), bindings: Bindings::new(ADDRESSES), since: None }
+        Devices {
+            by_mac: BoundedMap::new(DEVICES),
+            behind: BoundedMap::new(DEVICES),
+            bindings: Bindings::new(ADDRESSES),
+            answers: BoundedMap::new(ANSWERING),
+            since: None,
+        }
     }
 }
 
@@ -63,7 +72,7 @@ impl Devices {
                 match message {
                     Message::Dhcp(d) => self.dhcp(site, flow, side, d, seen(vlan, flow.ttl)),
                     Message::Dhcpv6(d) => self.dhcpv6(site, d, seen(vlan, flow.ttl)),
-                    _ => self.learn_name(site, flow, *from_orig, message),
+                    _ => self.learn_name(site, flow, *from_orig, message, event.ts),
                 }
             }
             _ => {}
@@ -228,17 +237,17 @@ impl Devices {
         }
     }
 
-    fn learn_name(&mut self, site: &Site, flow: &FlowInfo, from_orig: bool, message: &Message) {
+    fn learn_name(&mut self, site: &Site, flow: &FlowInfo, from_orig: bool, message: &Message, ts: Timestamp) {
         let Some((a, name)) = naming::named(flow, from_orig, message) else { return };
-        match self.bindings.owner(a) {
-            Some(mac) => self.call(site, mac, name),
-            None => {
-                if let Some(d) = self.behind.get_mut(&a)
-                    && d.call(name)
-                {
-                    d.place(site);
-                }
-            }
+        let device = match self.bindings.owner(a) {
+            Some(mac) => self.by_mac.get_mut(&mac).map(|k| &mut k.device),
+            None => self.behind.get_mut(&a),
+        };
+        let Some(d) = device else { return };
+        let changed =
+            if naming::is_answer(flow, message) { self.answers.entry(d.id, naming::Answers::default).admit(d, name, ts) } else { d.call(name) };
+        if changed {
+            d.place(site);
         }
     }
 
@@ -400,12 +409,13 @@ impl Devices {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Device> {
         self.by_mac.values().map(|k| &k.device).chain(self.behind.values())
     }
-    pub(super) fn held(&self) -> [(&'static str, usize, u64); 3] {
+    pub(super) fn held(&self) -> [(&'static str, usize, u64); 4] {
         let (n, out) = self.bindings.counts();
         [
             ("devices", self.by_mac.len(), self.by_mac.evicted()),
             ("hosts_behind_gateways", self.behind.len(), self.behind.evicted()),
             ("address_bindings", n, out),
+            ("name_answers", self.answers.len(), self.answers.evicted()),
         ]
     }
     pub(super) fn since(&self) -> Option<Timestamp> {

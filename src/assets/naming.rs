@@ -1,6 +1,7 @@
 //! Which message tells the name of which address: NBNS (RFC 1002), mDNS (RFC 6762), LLMNR (RFC 4795), NTLMSSP ([MS-NLMP]), RDP ([MS-RDPBCGR]).
 
-use crate::base::{Addr, Service};
+use super::device::Device;
+use crate::base::{Addr, Service, Span, Timestamp};
 use crate::event::FlowInfo;
 use crate::protocols::{Message, dns::Dns, http::Auth, nbns::Nbns, ntlmssp::Ntlm, rdp::Rdp, smb::Smb};
 
@@ -41,6 +42,56 @@ fn nbns(sender: Addr, n: &Nbns) -> Option<(Addr, &str)> {
 fn own_record(sender: Addr, d: &Dns) -> Option<(Addr, &str)> {
     let (name, _) = d.addrs.iter().find(|(_, a)| d.response && *a == sender)?;
     name.split('.').next().map(|label| (sender, label))
+}
+
+/// Is it an answer to a question that everybody hears? Anybody may give it, for any name.
+pub(super) fn is_answer(flow: &FlowInfo, message: &Message) -> bool {
+    match message {
+        Message::Nbns(n) => n.response,
+        Message::Dns(_) => matches!(flow.service, Service::Mdns | Service::Llmnr),
+        _ => false,
+    }
+}
+
+/// Different names that a device may have of its own: a computer's in small and in full, one more after a conflict.
+const OWN: usize = 3;
+/// They are counted together for so long.
+const SOON: Span = Span::mins(10);
+
+/// Names that one device answers for. Who answers for many answers for others: none of them is its own.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    since: Timestamp,
+    /// All of them, up to one more than it may have.
+    names: Vec<String>,
+    /// Those that the device got by its answer alone.
+    taken: Vec<String>,
+}
+
+impl Answers {
+    /// Gives the device the name it answered for, or takes such names away; whether that changed the device.
+    pub fn admit(&mut self, d: &mut Device, name: &str, ts: Timestamp) -> bool {
+        if self.names.len() > OWN {
+            return false;
+        }
+        if ts.since(self.since) > SOON {
+            *self = Answers { since: ts, ..Answers::default() };
+        }
+        if !self.names.iter().any(|n| n.eq_ignore_ascii_case(name)) {
+            self.names.push(name.to_owned());
+        }
+        if self.names.len() > OWN {
+            let before = d.names.len();
+            d.names.retain(|n| !self.taken.contains(n));
+            self.taken.clear();
+            return d.names.len() != before;
+        }
+        let new = d.call(name);
+        if new {
+            self.taken.extend(d.names.last().cloned());
+        }
+        new
+    }
 }
 
 #[cfg(test)]

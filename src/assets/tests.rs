@@ -206,6 +206,35 @@ fn the_ledger_knows_by_mac_by_address_and_by_name() {
     assert_eq!(status("10.10.10.14"), (Status::Listed, Role::Modality));
 }
 
+#[test]
+fn who_answers_for_many_names_has_none_of_them() {
+    let say = |t: u64, from: &str, service, m| {
+        let flow = FlowInfo { service, tuple: FiveTuple { orig: addr(from), ..FiveTuple::default() }, ..FlowInfo::default() };
+        Event { ts: at(t), packet: 2, kind: EventKind::Message { flow, from_orig: true, message: m } }
+    };
+    let llmnr = |t, from: &str, name: &str| {
+        let dns = crate::protocols::dns::Dns { response: true, addrs: vec![(name.into(), addr(from))], ..Default::default() };
+        say(t, from, Service::Llmnr, Message::Dns(Box::new(dns)))
+    };
+    let nbns = |t, from: &str, name: &str, response| {
+        let n = Nbns { opcode: if response { 0 } else { 5 }, response, name: name.into(), ..Nbns::default() };
+        say(t, from, Service::Nbns, Message::Nbns(Box::new(n)))
+    };
+    let (evil, host) = ("10.10.10.66", "10.10.10.12");
+    let seen = [arp(at(0), 1, EVIL, evil, "10.10.10.1"), arp(at(0), 1, HOST, host, "10.10.10.1")];
+    let own = nbns(1, evil, "LAPTOP-9", false);
+    let lured = ["files", "wpad", "LAPTOP-9", "proxy"].iter().enumerate().map(|(i, n)| llmnr(2 + i as u64, evil, n));
+    let poisoner: Vec<Event> = seen.iter().cloned().chain([own]).chain(lured).chain([nbns(9, evil, "PRINT01", true)]).collect();
+    let names = |assets: &Assets, a: &str| assets.device_of(addr(a)).unwrap().names.clone();
+    assert_eq!(names(&learn(site(vec![]), &poisoner[..5]), evil), ["LAPTOP-9", "files", "wpad"], "two could be its own");
+    assert_eq!(names(&learn(site(vec![]), &poisoner), evil), ["LAPTOP-9"], "its own registration stays");
+    // A computer answers for itself, in every spelling, all day; names that change in the course of days are its own.
+    let plain = (0..40).map(|i| llmnr(1 + i * 60, host, if i % 2 == 0 { "WARD3" } else { "ward3" }));
+    let slow = (0..6).map(|i| llmnr(10_000 + i * 4_000, host, &format!("ward3-{i}")));
+    let assets = learn(site(vec![]), &seen.iter().cloned().chain(plain).chain(slow).collect::<Vec<_>>());
+    assert_eq!(names(&assets, host).len(), 7);
+}
+
 fn contact(orig: &str, resp: &str, port: u16, ts: Timestamp, confidence: Confidence) -> Event {
     let tuple = FiveTuple { orig: addr(orig), resp: addr(resp), orig_port: 40_000, resp_port: port, proto: proto::TCP };
     let flow = FlowInfo { tuple, service: Service::of_port(6, port), confidence, first_ts: ts, ..FlowInfo::default() };

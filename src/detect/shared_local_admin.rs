@@ -2,11 +2,11 @@
 //! and it is let in on the next one too. By itself that is a weakness to be put right; used from one host to the next it is how a whole ward is taken.
 //! No password and nothing that proves one is kept.
 
-use super::hosts::{is_administrator, is_outsider, is_terminal};
+use super::hosts::{is_administrator, is_maintained, is_outsider, is_server, is_terminal};
 use super::sessions::admin_service;
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
-use crate::base::{Addr, Outcome, Severity, Span, Timestamp};
+use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp};
 use crate::bounded::BoundedMap;
 use crate::event::{Event, EventKind, FlowInfo, Interest};
 use crate::protocols::{Message, smb::PENDING, smb::Smb};
@@ -29,6 +29,8 @@ pub struct Tuning {
     high: f64,
     /// So many hosts within this time are no person's round.
     burst: Span,
+    /// The same where the session is encrypted and nothing shows what for.
+    sealed: Span,
     /// The time in which they are counted together.
     window: Span,
 }
@@ -36,9 +38,9 @@ pub struct Tuning {
 impl Tuning {
     /// From the signature.
     pub fn from_signature(s: &Signature) -> Result<Tuning, SignatureError> {
-        let [hosts, many, medium, high, burst, window] = s.require_all(["hosts", "many", "medium", "high", "burst", "window"])?;
-        let (burst, window) = (Span::secs(burst as u64), Span::secs(window as u64));
-        Ok(Tuning { hosts: hosts as usize, many: many as usize, medium, high, burst, window })
+        let [hosts, many, medium, high] = s.require_all(["hosts", "many", "medium", "high"])?;
+        let [burst, sealed, window] = s.require_all(["burst", "sealed", "window"])?.map(|secs| Span::secs(secs as u64));
+        Ok(Tuning { hosts: hosts as usize, many: many as usize, medium, high, burst, sealed, window })
     }
 }
 
@@ -57,6 +59,8 @@ struct Use {
     let_in: bool,
     /// Reached an administrative share.
     admin: bool,
+    /// Encrypted: which shares it reached cannot be seen.
+    sealed: bool,
     flow: FlowInfo,
     /// As the logon named it.
     user: String,
@@ -84,12 +88,15 @@ impl SharedLocalAdmin {
     pub fn new(tuning: Tuning) -> SharedLocalAdmin {
         SharedLocalAdmin { tuning, accounts: BoundedMap::new(1_024) }
     }
-    /// What an event shows of a local account: on which flow, let in or refused, and whether it reached an administrative share.
+    /// What an event shows of a local account: on which flow, let in or refused, whether it reached an administrative share or
+    /// turned to encryption.
     fn admit(&mut self, event: &Event, scene: &Scene<'_>) -> Option<(String, Addr)> {
         let EventKind::Message { flow, message: Message::Smb(m), .. } = &event.kind else { return None };
-        let (let_in, admin) = match m.as_ref() {
-            Smb::Session { status, guest, .. } => (*status == 0 && !guest, false),
-            Smb::Tree { path, status, .. } => (true, matches!(*status, 0 | PENDING) && is_admin(path)),
+        let (let_in, admin, sealed) = match m.as_ref() {
+            Smb::Session { status, guest, encrypted, .. } => (*status == 0 && !guest, false, *encrypted),
+            Smb::Tree { path, status, .. } => (true, matches!(*status, 0 | PENDING) && is_admin(path), false),
+            // Only who was let in has a key to encrypt with.
+            Smb::Encrypted => (true, false, true),
             _ => return None,
         };
         let a = scene.assets.accounts.of(flow.uid).filter(|a| a.local && a.source == "ntlm")?;
@@ -99,15 +106,15 @@ impl SharedLocalAdmin {
         let room = shared.uses.len() < HOSTS;
         match shared.uses.iter_mut().find(|u| u.from == t.orig && u.to == t.resp) {
             Some(u) => {
-                let news = let_in && !u.let_in || admin && !u.admin;
-                (u.let_in, u.admin, u.last) = (u.let_in | let_in, u.admin | admin, u.last.max(event.ts));
+                let news = let_in && !u.let_in || admin && !u.admin || sealed && !u.sealed;
+                (u.let_in, u.admin, u.sealed, u.last) = (u.let_in | let_in, u.admin | admin, u.sealed | sealed, u.last.max(event.ts));
                 if !news {
                     return None;
                 }
             }
             None if room => {
                 let (first, user) = (flow.first_ts, a.user.clone());
-                shared.uses.push(Use { from: t.orig, to: t.resp, first, last: event.ts, let_in, admin, flow: *flow, user });
+                shared.uses.push(Use { from: t.orig, to: t.resp, first, last: event.ts, let_in, admin, sealed, flow: *flow, user });
             }
             None => return None,
         }
@@ -177,11 +184,9 @@ fn judge(orig: Addr, mine: &[Use], m: &Tuning, scene: &Scene<'_>) -> Option<(Sev
     }
     let admin = inside.iter().filter(|u| u.admin).count();
     if admin < m.hosts {
-        return Some((Severity::Low, vec![ONE_PASSWORD]));
+        return Some(behind_encryption(orig, &inside, m, scene).unwrap_or((Severity::Low, vec![ONE_PASSWORD])));
     }
-    let mut firsts: Vec<Timestamp> = inside.iter().map(|u| u.first).collect();
-    firsts.sort_unstable();
-    let burst = firsts.windows(m.hosts).any(|w| matches!((w.first(), w.last()), (Some(a), Some(b)) if b.since(*a) <= m.burst));
+    let burst = is_burst(&inside, m.hosts, m.burst);
     let signs = [
         ("administrative shares of all of them", 1.0, true),
         ("one after the other, faster than a person's round", 1.0, burst),
@@ -198,6 +203,25 @@ fn judge(orig: Addr, mine: &[Use], m: &Tuning, scene: &Scene<'_>) -> Option<(Sev
         _ => Severity::Low,
     };
     Some((severity, reasons))
+}
+
+/// Encrypted sessions hide their shares: then who goes where, and how fast, is all there is. Storage boxes with an account of their own are servers.
+fn behind_encryption(orig: Addr, inside: &[&Use], m: &Tuning, scene: &Scene<'_>) -> Option<(Severity, Vec<&'static str>)> {
+    let strange = |u: &&Use| (u.admin || u.sealed) && !is_server(scene, u.to, Service::Smb) && !is_maintained(scene, orig, u.to);
+    let reached: Vec<&Use> = inside.iter().copied().filter(strange).collect();
+    let from = [("from a host that people work at", is_terminal(scene, orig)), ("from a host that is not of the house", is_outsider(scene, orig))];
+    let whence = from.iter().find(|f| f.1)?.0;
+    let it_is = is_burst(&reached, m.hosts, m.sealed);
+    it_is.then(|| {
+        (Severity::Medium, vec!["encrypted: what it does there cannot be seen", "one after the other, faster than a person's round", whence])
+    })
+}
+
+/// So many of them were first visited within this time.
+fn is_burst(uses: &[&Use], number: usize, within: Span) -> bool {
+    let mut firsts: Vec<Timestamp> = uses.iter().map(|u| u.first).collect();
+    firsts.sort_unstable();
+    firsts.windows(number.max(1)).any(|w| matches!((w.first(), w.last()), (Some(a), Some(b)) if b.since(*a) <= within))
 }
 
 /// Says it, if it is worse or more than what was said.
@@ -238,6 +262,7 @@ fn finding(orig: Option<Addr>, name: &str, good: &[Use], severity: Severity, rea
     f.set("account", name);
     f.set("reasons", reasons);
     f.set("admin_shares", good.iter().filter(|u| u.admin).count());
+    f.set("encrypted", good.iter().filter(|u| u.sealed).count());
     let mut sources: Vec<Addr> = good.iter().map(|u| u.from).collect();
     sources.sort_unstable();
     sources.dedup();
@@ -255,6 +280,7 @@ mod tests {
     use super::super::testing::*;
     use super::*;
     use crate::protocols::ntlmssp::Ntlm;
+    use crate::site::Role;
 
     fn stage() -> Stage {
         Stage::new(hospital(), build(super::super::signature::Signatures::embedded().unwrap().require(ID).unwrap()).unwrap())
@@ -287,6 +313,39 @@ mod tests {
         let f = f.iter().find(|f| f.severity == Severity::High).unwrap();
         assert_eq!((f.count, f.orig.addr, f.user.as_deref()), (4, Some(a("10.10.10.12")), Some("pc-16\\Administrator")));
         assert_eq!(f.evidence["hops"].as_array().unwrap().len(), 4);
+    }
+
+    /// The same where the session turns to encryption behind the logon: no share is seen.
+    fn sealed(t: f64, orig: &str, resp: &str) -> Vec<Event> {
+        let mut all = logon(t, orig, resp, true, 0, &[]);
+        let f = FlowInfo { recognised: true, ..flow(at(t), orig, resp, 445) };
+        all.push(message(at(t) + Span::millis(8), f, true, Message::Smb(Box::new(Smb::Encrypted))));
+        all
+    }
+
+    #[test]
+    fn encrypted_sessions_show_no_share_and_are_medium_from_a_terminal_into_others_at_once() {
+        let round = |orig: &'static str, net: &'static str, gap: f64| {
+            (13..16).flat_map(move |i| sealed(f64::from(i) * gap, orig, &format!("{net}.{i}"))).collect::<Vec<_>>()
+        };
+        let mut s = stage();
+        s.play(round("10.10.10.12", "10.10.10", 8.0));
+        let f = s.findings().into_iter().find(|f| f.severity == Severity::Medium).cloned().unwrap();
+        assert_eq!(
+            (f.count, f.orig.addr, f.evidence["encrypted"].as_u64(), f.evidence["admin_shares"].as_u64()),
+            (3, Some(a("10.10.10.12")), Some(3), Some(0))
+        );
+        // Slowly, or from a server: a weakness. From the management: its job.
+        for (orig, gap) in [("10.10.10.12", 45.0), ("10.10.20.10", 8.0), ("10.10.20.5", 8.0)] {
+            let mut s = stage();
+            s.play(round(orig, "10.10.10", gap));
+            assert_eq!(s.worst(), Some(if orig == "10.10.20.5" { Severity::Info } else { Severity::Low }), "{orig} every {gap} s");
+        }
+        // Three storage boxes with an account of their own, mapped at the logon.
+        let boxes = [("10.10.20.13", Role::Server), ("10.10.20.14", Role::Server), ("10.10.20.15", Role::Server)];
+        let mut s = Stage::new(hospital_with(&boxes), build(super::super::signature::Signatures::embedded().unwrap().require(ID).unwrap()).unwrap());
+        s.play(round("10.10.10.12", "10.10.20", 1.0));
+        assert_eq!(s.worst(), Some(Severity::Low));
     }
 
     #[test]

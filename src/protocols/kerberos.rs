@@ -19,6 +19,8 @@ pub struct Kerberos {
     pub realm: String,
     /// The client's principal, parts joined by `/`; not in a TGS-REQ and an AP-REQ, where it is sealed in the ticket.
     pub client: Option<String>,
+    /// The client's realm where a reply or an error names it; the ticket's may be another. See [`Kerberos::home`].
+    pub client_realm: String,
     /// The service's principal, parts joined by `/`: `krbtgt/HOSP.LOCAL`, `cifs/emr01`.
     pub service: Option<String>,
     /// Encryption types offered, the client's favourite first; at most 16 (23 = RC4, 17 and 18 = AES).
@@ -35,6 +37,18 @@ pub struct Kerberos {
     pub preauth: bool,
     /// KDCOptions (RFC 4120, 5.4.1) or APOptions, first bit highest.
     pub options: u32,
+}
+
+impl Kerberos {
+    /// The client's realm: as a reply names it; a first request is sent to the client's own realm (RFC 4120, 5.4.1).
+    pub fn home(&self) -> &str {
+        if self.client_realm.is_empty() { &self.realm } else { &self.client_realm }
+    }
+    /// The client as it is written, `user@REALM`.
+    pub fn user(&self) -> Option<String> {
+        let client = self.client.as_deref()?;
+        Some(if self.home().is_empty() { client.to_owned() } else { format!("{client}@{}", self.home()) })
+    }
 }
 
 /// Registry line of the stream.
@@ -168,6 +182,7 @@ fn reply(r: &KdcRep<'_>) -> Kerberos {
     Kerberos {
         realm: cut(&r.ticket.realm.0, NAME),
         client: Some(principal(&r.cname)),
+        client_realm: cut(&r.crealm.0, NAME),
         service: Some(principal(&r.ticket.sname)),
         etype: Some(r.enc_part.etype.0),
         ticket_etype: Some(r.ticket.enc_part.etype.0),
@@ -180,6 +195,7 @@ fn error(e: &KrbError<'_>) -> Kerberos {
     Kerberos {
         realm: cut(&e.realm.0, NAME),
         client: e.cname.as_ref().map(principal),
+        client_realm: e.crealm.as_ref().map(|r| cut(&r.0, NAME)).unwrap_or_default(),
         service: Some(principal(&e.sname)),
         error: Some(e.error_code.0),
         ..Kerberos::default()

@@ -1,5 +1,6 @@
 //! One host as the key distribution centre sees it: what it offers, which tickets it was given, and what was said of it.
 
+use super::names::Names;
 use crate::base::{Severity, Timestamp};
 use crate::event::FlowInfo;
 
@@ -17,6 +18,8 @@ pub(super) fn is_aes(etype: i32) -> bool {
 pub(super) struct Asked {
     pub kind: u8,
     pub client: Option<String>,
+    /// With its realm, in small letters.
+    pub user: String,
     pub offered: Vec<i32>,
     pub proof: bool,
     /// The proof was sent without having been asked for.
@@ -55,6 +58,8 @@ pub(super) struct Client {
     pub services: Vec<Given>,
     /// Answers without a proof: to guess the password from at leisure.
     pub unproven: Vec<Given>,
+    /// Accounts that it asks about.
+    pub names: Names,
     /// Logons with the weak key alone.
     pub weak: u32,
     pub said: Vec<(&'static str, Severity, u64)>,

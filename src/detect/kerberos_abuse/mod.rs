@@ -1,7 +1,8 @@
 //! `kerberos-abuse`: tickets are asked for to guess passwords from them at leisure, a hash is used in a password's place, or a ticket is shown by a host
-//! that never was given it (ATT&CK T1558.003, T1558.004, T1550.002, T1550.003). The weak key alone is no sign: old devices know no other.
+//! that never was given it, or many names are asked about (ATT&CK T1558.003, T1558.004, T1550.002, T1550.003, T1087.002). The weak key alone is no sign: old devices know no other.
 
 mod client;
+mod names;
 #[cfg(test)]
 mod tests;
 
@@ -24,10 +25,13 @@ const TGS_REP: u8 = 13;
 const AP_REQ: u8 = 14;
 /// Pre-authentication is asked for.
 const PROVE: i32 = 25;
+/// There is no such client.
+const UNKNOWN: i32 = 6;
 
 const ROAST: &str = "tickets of many services with the weak key";
 const UNPROVEN: &str = "answers without a proof of the password";
 const HASH: &str = "a logon with the weak key alone";
+const NAMES: &str = "accounts that were asked about and not logged on to";
 const PASSED: &str = "a ticket shown by another host than it was given to";
 
 /// The numbers of `signatures/kerberos-abuse.toml`.
@@ -41,6 +45,8 @@ pub struct Tuning {
     burst: Span,
     /// Accounts that answer without a proof.
     accounts: usize,
+    /// Accounts that are asked about, and nothing is proved.
+    names: usize,
     /// Points for `medium`.
     medium: f64,
 }
@@ -48,8 +54,9 @@ pub struct Tuning {
 impl Tuning {
     /// From the signature.
     pub fn from_signature(s: &Signature) -> Result<Tuning, SignatureError> {
-        let [services, services_burst, services_weak, window, burst, accounts, medium] =
-            s.require_all(["services", "services_burst", "services_weak", "window", "burst", "accounts", "medium"])?;
+        let [services, services_burst, services_weak, window, burst] =
+            s.require_all(["services", "services_burst", "services_weak", "window", "burst"])?;
+        let [accounts, names, medium] = s.require_all(["accounts", "names", "medium"])?;
         Ok(Tuning {
             services: services as usize,
             services_burst: services_burst as usize,
@@ -57,6 +64,7 @@ impl Tuning {
             window: Span::secs(window as u64),
             burst: Span::secs(burst as u64),
             accounts: accounts as usize,
+            names: names as usize,
             medium,
         })
     }
@@ -73,6 +81,8 @@ pub struct KerberosAbuse {
     tuning: Tuning,
     asked: BoundedMap<u64, Asked>,
     clients: BoundedMap<Addr, Client>,
+    /// Those that ask about many accounts.
+    watched: Vec<Addr>,
     /// Realms in which AES keys were seen.
     strong: BoundedMap<String, ()>,
     /// Accounts that were seen to use AES.
@@ -95,6 +105,7 @@ impl KerberosAbuse {
             tuning,
             asked: BoundedMap::new(8_192),
             clients: BoundedMap::new(8_192),
+            watched: Vec::new(),
             strong: BoundedMap::new(256),
             strong_accounts: BoundedMap::new(16_384),
         }
@@ -102,14 +113,55 @@ impl KerberosAbuse {
     fn ask(&mut self, event: &Event, flow: &FlowInfo, k: &Kerberos) {
         let client = self.clients.entry(flow.tuple.orig, Client::default);
         let prompted = k.client.as_deref().is_some_and(|c| client.prompted.iter().any(|p| p.0 == c && event.ts.since(p.1) <= Span::secs(60)));
-        let asked = Asked { kind: k.kind, client: k.client.clone(), offered: k.offered.clone(), proof: k.preauth, at_once: k.preauth && !prompted };
+        let (user, offered) = (k.user().unwrap_or_default().to_lowercase(), k.offered.clone());
+        if k.preauth {
+            client.names.followed(&user, event.ts);
+        }
+        let asked = Asked { kind: k.kind, client: k.client.clone(), user, offered, proof: k.preauth, at_once: k.preauth && !prompted };
         client.aes |= asked.offers_aes() && !asked.prefers_rc4();
         self.asked.insert(flow.uid, asked);
+    }
+    /// An account that was asked about without a proof: the answer wants one, or knows no such account.
+    fn prompted(&mut self, event: &Event, flow: &FlowInfo, unknown: bool) {
+        let Some(asked) = self.asked.get(&flow.uid).filter(|a| a.kind == AS_REQ && !a.proof) else { return };
+        let (orig, Some(account)) = (flow.tuple.orig, asked.client.as_deref()) else { return };
+        let client = self.clients.entry(orig, Client::default);
+        if !unknown {
+            client.prompt(account, event.ts);
+        }
+        let given = Given { at: event.ts, name: asked.user.clone(), rc4_first: asked.prefers_rc4(), etype: 0, flow: *flow };
+        client.names.forget(event.ts, self.tuning.window);
+        if client.names.asked(given, unknown) >= self.tuning.names && !std::mem::replace(&mut client.names.watched, true) {
+            self.watched.push(orig);
+        }
+    }
+    /// Says who asked about many accounts and logged on to hardly any.
+    fn look(&mut self, over: bool, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        for orig in std::mem::take(&mut self.watched) {
+            let Some(client) = self.clients.get_mut(&orig) else { continue };
+            client.names.forget(scene.now, self.tuning.window);
+            client.names.watched = !client.names.is_empty();
+            if let Some((proof, unknown)) = client.names.unfollowed(self.tuning.names, scene.now, over) {
+                let weak = proof.iter().filter(|g| g.rc4_first).count() * 2 > proof.len();
+                let signs = [
+                    ("hardly any was followed by a proof of the password", true),
+                    ("some of them do not exist", unknown),
+                    ("the weak key was asked for", weak),
+                ];
+                let reasons = signs.iter().filter(|s| s.1).map(|s| s.0).collect();
+                let admin = scene.site.may_administer(orig) || is_administrator(scene.assets.role(orig));
+                let severity = if admin { Severity::Low } else { Severity::Medium };
+                say(orig, client, Said { kind: NAMES, severity, reasons, proof: proof.iter().collect(), user: None }, scene, out);
+            }
+            if client.names.watched {
+                self.watched.push(orig);
+            }
+        }
     }
     /// The answer to a first exchange.
     fn logged_on(&mut self, event: &Event, flow: &FlowInfo, k: &Kerberos, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let (Some(asked), Some(etype), Some(account)) = (self.asked.get(&flow.uid), k.etype, k.client.as_deref()) else { return };
-        let (orig, user) = (flow.tuple.orig, format!("{account}@{}", k.realm));
+        let (orig, user) = (flow.tuple.orig, format!("{account}@{}", k.home()));
         let aes_realm = k.ticket_etype.is_some_and(is_aes) || self.strong.contains(&k.realm);
         let client = self.clients.entry(orig, Client::default);
         let given = Given { at: event.ts, name: account.to_lowercase(), rc4_first: asked.prefers_rc4(), etype, flow: *flow };
@@ -168,7 +220,7 @@ impl KerberosAbuse {
         let aes = aes || client.aes;
         let Some((severity, reasons)) = roasted(orig, client, aes, &self.tuning, scene) else { return };
         let proof = client.services.clone();
-        let user = (!account.is_empty()).then(|| format!("{account}@{}", k.realm));
+        let user = k.user().filter(|_| !account.is_empty());
         say(orig, client, Said { kind: ROAST, severity, reasons, proof: proof.iter().collect(), user }, scene, out);
     }
     /// A ticket is shown: by whom it was given to?
@@ -242,7 +294,13 @@ fn is_apart(scene: &Scene<'_>, a: Addr, b: Addr) -> bool {
 }
 
 fn say(orig: Addr, client: &mut Client, said: Said<'_>, scene: &Scene<'_>, out: &mut Vec<Finding>) {
-    let count = if said.kind == HASH { u64::from(client.weak).min(2) } else { said.proof.len() as u64 };
+    let number = said.proof.len() as u64;
+    let count = match said.kind {
+        HASH => u64::from(client.weak).min(2),
+        // Names come by the hundred: they are told again when they have doubled.
+        NAMES => 1 << number.max(1).ilog2(),
+        _ => number,
+    };
     if !client.is_news(said.kind, said.severity, count) {
         return;
     }
@@ -250,7 +308,7 @@ fn say(orig: Addr, client: &mut Client, said: Said<'_>, scene: &Scene<'_>, out: 
     f.first_ts = said.proof.iter().map(|g| g.at).min().unwrap_or(scene.now);
     f.last_ts = said.proof.iter().map(|g| g.at).max().unwrap_or(scene.now);
     (f.service, f.count) = (said.proof.last().map_or(Service::Kerberos, |g| g.flow.service), said.proof.len() as u64);
-    f.outcome = if said.kind == PASSED { Outcome::Attempted } else { Outcome::Succeeded };
+    f.outcome = if matches!(said.kind, PASSED | NAMES) { Outcome::Attempted } else { Outcome::Succeeded };
     for g in &said.proof {
         f.add_resp(g.flow.tuple.resp);
         f.add_flow(&g.flow);
@@ -281,13 +339,15 @@ impl Detector for KerberosAbuse {
             AS_REP => self.logged_on(event, flow, k, scene, out),
             TGS_REP => self.granted(event, flow, k, scene, out),
             AP_REQ => self.shown(event, flow, k, scene, out),
-            _ if k.error == Some(PROVE) => {
-                if let Some(account) = self.asked.get(&flow.uid).and_then(|a| a.client.clone()) {
-                    self.clients.entry(flow.tuple.orig, Client::default).prompt(&account, event.ts);
-                }
-            }
+            _ if matches!(k.error, Some(PROVE | UNKNOWN)) => self.prompted(event, flow, k.error == Some(UNKNOWN)),
             _ => {}
         }
+    }
+    fn tick(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        self.look(false, scene, out);
+    }
+    fn end(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        self.look(true, scene, out);
     }
     fn held(&self) -> (usize, u64) {
         let (a, b, c, d) = (&self.asked, &self.clients, &self.strong, &self.strong_accounts);

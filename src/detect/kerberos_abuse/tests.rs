@@ -116,3 +116,39 @@ fn a_ticket_that_was_given_to_another_host() {
     // A laptop that came from the cable to the air is in no ledger with this address: nobody knows the two apart.
     assert_eq!(worst([given(&[PC, "10.10.10.90"]), vec![ticket(9.0, "10.10.10.90", "adm-kondo", 1.0)]].concat()), Some(Severity::Low));
 }
+
+/// An account that is asked about, and what the answer is; with a proof some seconds later, or never.
+fn asked(t: f64, orig: &str, user: &str, error: i32, proof: Option<f64>) -> Vec<Event> {
+    let ask = |preauth| Kerberos { kind: 10, client: Some(user.into()), offered: WINDOWS.into(), preauth, ..Kerberos::default() };
+    let mut all = vec![kdc(t, orig, true, ask(false)), kdc(t + 0.01, orig, false, Kerberos { kind: 30, error: Some(error), ..Kerberos::default() })];
+    all.extend(proof.map(|later| kdc(t + later, orig, true, ask(true))));
+    all
+}
+
+#[test]
+fn accounts_that_are_asked_about_and_not_logged_on_to() {
+    let names = |n: u32, gap: f64, proof: Option<f64>| {
+        (0..n).flat_map(move |i| asked(f64::from(i) * gap, PC, &format!("user{i}"), if i % 7 == 6 { 6 } else { 25 }, proof)).collect::<Vec<_>>()
+    };
+    let mut s = stage();
+    s.play(names(30, 1.0, None)).end();
+    let f = s.findings()[0].clone();
+    assert_eq!((f.severity, f.count, f.outcome, f.evidence["what"].as_str()), (Severity::Medium, 30, Outcome::Attempted, Some(NAMES)));
+    assert_eq!(f.evidence["reasons"].as_array().unwrap().len(), 2);
+    // Said while it goes on, not only in the end; and by fewer than so many it is not.
+    assert_eq!(worst(names(40, 5.0, None)), Some(Severity::Medium));
+    let over = |events| {
+        let mut s = stage();
+        s.play(events).end();
+        s.worst()
+    };
+    assert_eq!(over(names(8, 1.0, None)), None, "a few");
+    assert_eq!(over(names(30, 90.0, None)), None, "over a day");
+    // A terminal server or a gateway: everybody who asks logs on, at once or as fast as people type; some mistype their names.
+    assert_eq!(over(names(60, 3.0, Some(0.05))), None);
+    assert_eq!(over(names(60, 3.0, Some(12.0))), None);
+    let mistyped = (0..12).flat_map(|i| asked(f64::from(i) * 40.0 + 0.5, PC, &format!("typo{i}"), 6, None));
+    assert_eq!(over(names(60, 8.0, Some(0.05)).into_iter().chain(mistyped).collect()), None);
+    // A probe that looks whether the centre is alive.
+    assert_eq!(over((0..600).flat_map(|i| asked(f64::from(i), PC, "healthcheck", 25, None)).collect()), None);
+}

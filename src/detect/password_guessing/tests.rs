@@ -2,7 +2,7 @@
 
 use super::super::testing::*;
 use super::*;
-use crate::protocols::{Message, kerberos::Kerberos, ntlmssp::Ntlm, smb::Smb};
+use crate::protocols::{Message, kerberos::Kerberos, ntlmssp::Ntlm, rdp::Rdp, smb::Smb, vnc::Vnc};
 use crate::site::{Role, Site};
 
 const REFUSED: u32 = 0xc000_006d;
@@ -139,6 +139,62 @@ fn desktops_that_end_within_the_logon() {
     let mut s = stage(hospital());
     s.play(tries(16, 40.0, PC).collect());
     assert_eq!(s.worst(), Some(Severity::Medium));
+}
+
+/// A desktop that agreed on a network-level logon: the verdict on the wire, and which end closed first.
+fn judged(t: f64, payload: [u64; 2], verdict: Option<bool>, first_end: u8, missed: u64) -> Vec<Event> {
+    let f = flow(at(t), PC, "10.10.20.20", 3389);
+    let rdp = |ms: u64, m| message(at(t) + Span::millis(ms), f, false, Message::Rdp(Box::new(m)));
+    let mut r = record(f, at(t + 0.4), payload);
+    r.history.add(first_end);
+    r.missed = [0, missed];
+    let mut all = vec![rdp(5, Rdp::Confirm { protocol: 2 }), ended(r)];
+    all.extend(verdict.map(|accepted| rdp(300, Rdp::Logon { accepted })));
+    all
+}
+
+#[test]
+fn a_desktops_verdict_goes_before_its_shape_and_a_look_at_the_certificate_is_no_try() {
+    let play = |n: u32, gap: f64, verdict, first_end, missed| {
+        let mut s = stage(hospital());
+        s.play((0..n).flat_map(|i| judged(f64::from(i) * gap, FAILED, verdict, first_end, missed)).collect());
+        s.end();
+        s.findings().first().map(|f| (f.severity, f.count))
+    };
+    assert_eq!(play(8, 0.7, Some(false), b'F', 0), Some((Severity::Medium, 8)), "each refusal counts once");
+    assert_eq!(play(40, 0.7, Some(true), b'F', 0), None, "let in, and gone again");
+    assert_eq!(play(40, 0.7, None, b'F', 0), None, "the client looked at the certificate and went");
+    assert_eq!(play(8, 0.7, None, b'f', 0), Some((Severity::Medium, 8)), "an old server hangs up");
+    assert_eq!(play(8, 0.7, None, b'F', 400), Some((Severity::Medium, 8)), "a verdict may have been missed");
+    // Refusals of another size than a shape would tell, and the success by its verdict, however little is drawn.
+    let mut s = stage(hospital());
+    let tries = (0..8).flat_map(|i| judged(f64::from(i) * 0.7, [9_000, 600], Some(false), b'F', 0));
+    s.play(tries.chain(judged(6.0, FAILED, Some(true), b'F', 0)).collect());
+    let f = s.findings()[0].clone();
+    assert_eq!((f.severity, f.outcome, f.count), (Severity::High, Outcome::Succeeded, 8));
+}
+
+#[test]
+fn a_vnc_password_is_guessed_and_one_without_a_password_is_not() {
+    let tries = |n: u32, gap: f64, security, accepted| {
+        (0..n).map(move |i| {
+            let t = f64::from(i) * gap;
+            message(at(t + 0.1), flow(at(t), PC, "10.10.20.20", 5900), false, Message::Vnc(Vnc::Logon { security, accepted }))
+        })
+    };
+    let mut s = stage(hospital());
+    s.play(
+        tries(30, 1.0, 2, false)
+            .chain([message(at(33.0), flow(at(32.0), PC, "10.10.20.20", 5900), false, Message::Vnc(Vnc::Logon { security: 2, accepted: true }))])
+            .collect(),
+    );
+    let f = s.findings()[0].clone();
+    assert_eq!((f.severity, f.outcome, f.count, f.service), (Severity::High, Outcome::Succeeded, 30, crate::base::Service::Vnc));
+    for quiet in [tries(5, 4.0, 2, false), tries(60, 1.0, 1, true), tries(60, 1.0, 1, false)] {
+        let mut s = stage(hospital());
+        s.play(quiet.collect());
+        assert!(s.said.is_empty(), "{:?}", s.said);
+    }
 }
 
 #[test]

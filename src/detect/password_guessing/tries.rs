@@ -1,4 +1,5 @@
-//! Logons that were tried, one by one, as the answers tell: NTLM over SMB, HTTP and RPC, Kerberos; remote desktops and shells by the shape of their flows.
+//! Logons that were tried, one by one, as the answers tell: NTLM over SMB, HTTP and RPC, Kerberos, the verdict on a remote desktop's network-level logon
+//! or a VNC password; shells, and desktops whose verdict nobody sees, by the shape of their flows.
 
 use super::super::Scene;
 use super::super::sessions::admin_service;
@@ -6,7 +7,7 @@ use crate::assets::ANONYMOUS;
 use crate::base::{Addr, Service, Span, Timestamp};
 use crate::bounded::BoundedMap;
 use crate::event::{Event, EventKind, FlowInfo, FlowRecord};
-use crate::protocols::{Message, dcerpc::Rpc, http::Auth, kerberos::Kerberos, rdp::Rdp, smb::Smb};
+use crate::protocols::{Message, dcerpc::Rpc, http::Auth, kerberos::Kerberos, rdp::Rdp, smb::Smb, vnc::Vnc};
 
 /// Flows of which something must be remembered until their answer or end.
 const FLOWS: usize = 8_192;
@@ -23,6 +24,10 @@ const DESKTOP_DOWN: std::ops::RangeInclusive<u64> = 1_200..=9_000;
 const DESKTOP_SPAN: Span = Span::secs(12);
 /// A desktop that was let in draws at least so much, in bytes.
 const DESKTOP_DRAWN: u64 = 10_000;
+/// Why a desktop or shell without a verdict has no account.
+const SHAPED: &str = "none: the logon is encrypted, judged by its shape";
+/// VNC's security type that asks for no password: nothing is tried.
+const NO_PASSWORD: u8 = 1;
 /// A shell that refuses logons carries keys and refusals and nothing else, each way.
 const SHELL_BOTH: std::ops::RangeInclusive<u64> = 700..=6_000;
 const SHELL_SPAN: Span = Span::secs(30);
@@ -49,16 +54,19 @@ pub(super) struct Try {
 pub(super) struct Reader {
     /// Who asks for a ticket on a flow; the refusal does not say it. Or whom a remote desktop's cookie claims to be.
     claims: BoundedMap<u64, String>,
-    /// Flows over RPC that were judged, desktops that were let in.
+    /// Flows over RPC that were judged, desktops that were let in or refused.
     judged: BoundedMap<u64, ()>,
+    /// Desktops that agreed on a network-level logon: its verdict is to come.
+    awaited: BoundedMap<u64, ()>,
 }
 
 impl Reader {
     pub fn new() -> Reader {
-        Reader { claims: BoundedMap::new(FLOWS), judged: BoundedMap::new(FLOWS) }
+        Reader { claims: BoundedMap::new(FLOWS), judged: BoundedMap::new(FLOWS), awaited: BoundedMap::new(FLOWS) }
     }
     pub fn held(&self) -> (usize, u64) {
-        (self.claims.len() + self.judged.len(), self.claims.evicted() + self.judged.evicted())
+        let (a, b, c) = (&self.claims, &self.judged, &self.awaited);
+        (a.len() + b.len() + c.len(), a.evicted() + b.evicted() + c.evicted())
     }
     /// The logon that an event decides.
     pub fn read(&mut self, event: &Event, scene: &Scene<'_>) -> Option<Try> {
@@ -91,20 +99,39 @@ impl Reader {
                 }
                 _ => None,
             },
-            Message::Rdp(m) => {
-                if let Rdp::Request { cookie: Some(c), .. } = m.as_ref() {
-                    self.claims.insert(flow.uid, c.clone());
-                }
-                None
+            Message::Rdp(m) => self.desktop(at, flow, m),
+            Message::Vnc(Vnc::Logon { security, accepted }) if *security != NO_PASSWORD => {
+                let t = flow.tuple;
+                let (service, source) = (admin_service(flow), "none: the protocol names no account");
+                Some(Try { at, from: t.orig, to: t.resp, service, account: None, source, good: *accepted, locked: false, flow: *flow })
             }
             Message::Kerberos(k) => self.kerberos(at, flow, k),
             _ => None,
         }
     }
+    /// What a remote desktop shows before and in spite of its encryption. A flow is judged once: by its verdict, else by its shape.
+    fn desktop(&mut self, at: Timestamp, flow: &FlowInfo, m: &Rdp) -> Option<Try> {
+        match m {
+            Rdp::Request { cookie: Some(c), .. } => {
+                self.claims.insert(flow.uid, c.clone());
+                None
+            }
+            Rdp::Confirm { protocol: 2 | 8 } => {
+                self.awaited.insert(flow.uid, ());
+                None
+            }
+            Rdp::Logon { accepted } if !self.judged.contains(&flow.uid) => {
+                self.judged.insert(flow.uid, ());
+                // Refusals are told at the end; the try began with the flow.
+                Some(self.veiled(if *accepted { at } else { flow.first_ts }, flow, *accepted, "none: the logon is encrypted"))
+            }
+            _ => None,
+        }
+    }
     fn kerberos(&mut self, at: Timestamp, flow: &FlowInfo, k: &Kerberos) -> Option<Try> {
         let account = match (k.kind, &k.client) {
-            (AS_REQ, Some(client)) => {
-                self.claims.insert(flow.uid, if k.realm.is_empty() { client.clone() } else { format!("{client}@{}", k.realm) });
+            (AS_REQ, Some(_)) => {
+                self.claims.insert(flow.uid, k.user()?);
                 return None;
             }
             (AS_REP | ERROR, _) => self.claims.get(&flow.uid)?.clone(),
@@ -125,7 +152,7 @@ impl Reader {
         let drawn = admin_service(&r.info) == Service::Rdp && r.payload[1] >= DESKTOP_DRAWN && !self.judged.contains(&r.info.uid);
         drawn.then(|| {
             self.judged.insert(r.info.uid, ());
-            self.shaped(r, true)
+            self.veiled(r.last_ts, &r.info, true, SHAPED)
         })
     }
     fn ended(&mut self, r: &FlowRecord) -> Option<Try> {
@@ -133,24 +160,33 @@ impl Reader {
         let told = match admin_service(&r.info) {
             Service::Rdp if down >= DESKTOP_DRAWN => self.grown(r),
             Service::Rdp => {
-                let refused = DESKTOP_UP.contains(&up) && DESKTOP_DOWN.contains(&down) && r.duration() <= DESKTOP_SPAN && r.is_tcp();
-                refused.then(|| self.shaped(r, false))
+                let small = DESKTOP_UP.contains(&up) && DESKTOP_DOWN.contains(&down) && r.duration() <= DESKTOP_SPAN && r.is_tcp();
+                let refused = small && !self.judged.contains(&r.info.uid) && !self.is_look(r);
+                refused.then(|| self.veiled(r.info.first_ts, &r.info, false, SHAPED))
             }
             Service::Ssh => {
                 let refused = SHELL_BOTH.contains(&up) && SHELL_BOTH.contains(&down) && r.duration() <= SHELL_SPAN;
-                refused.then(|| self.shaped(r, false))
+                refused.then(|| self.veiled(r.info.first_ts, &r.info, false, SHAPED))
             }
             _ => None,
         };
         self.claims.remove(&r.info.uid);
         self.judged.remove(&r.info.uid);
+        self.awaited.remove(&r.info.uid);
         told
     }
-    fn shaped(&self, r: &FlowRecord, good: bool) -> Try {
-        let (t, account) = (r.info.tuple, self.claims.get(&r.info.uid).cloned());
-        let source = if account.is_some() { "rdp-cookie" } else { "none: the logon is encrypted, judged by its shape" };
-        let at = if good { r.last_ts } else { r.info.first_ts };
-        Try { at, from: t.orig, to: t.resp, service: admin_service(&r.info), account, source, good, locked: false, flow: r.info }
+    /// A desktop that agreed on a network-level logon, was seen whole and brought no verdict: if the client went away by itself, it looked at the
+    /// certificate. Old servers hang up without a word on a wrong password, which is no look.
+    fn is_look(&self, r: &FlowRecord) -> bool {
+        let whole = r.gaps == [0; 2] && r.missed == [0; 2];
+        let went = r.history.as_str().bytes().find(|l| matches!(l, b'F' | b'f' | b'R' | b'r'));
+        self.awaited.contains(&r.info.uid) && whole && !matches!(went, Some(b'f' | b'r'))
+    }
+    /// A try whose account is hidden; a desktop's cookie may claim one.
+    fn veiled(&self, at: Timestamp, flow: &FlowInfo, good: bool, why: &'static str) -> Try {
+        let (t, account) = (flow.tuple, self.claims.get(&flow.uid).cloned());
+        let source = if account.is_some() { "rdp-cookie" } else { why };
+        Try { at, from: t.orig, to: t.resp, service: admin_service(flow), account, source, good, locked: false, flow: *flow }
     }
 }
 

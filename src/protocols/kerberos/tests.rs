@@ -63,10 +63,15 @@ fn kdc_request(kind: u8, client: Option<&str>, service: &[&str], etypes: &[i32],
 }
 
 fn kdc_reply(kind: u8, client: &str, service: &[&str], etype: i32, ticket_etype: i32, cipher: &[u8]) -> Vec<u8> {
+    kdc_reply_from("HOSP.LOCAL", kind, client, service, etype, ticket_etype, cipher)
+}
+
+/// To a client of another realm than the ticket's.
+fn kdc_reply_from(home: &str, kind: u8, client: &str, service: &[&str], etype: i32, ticket_etype: i32, cipher: &[u8]) -> Vec<u8> {
     let all = [
         field(0, int(5)),
         field(1, int(i32::from(kind))),
-        field(3, realm("HOSP.LOCAL")),
+        field(3, realm(home)),
         field(4, name(&[client])),
         field(5, ticket(service, ticket_etype, cipher)),
         field(6, sealed(etype, &[9; 90])),
@@ -140,6 +145,15 @@ fn a_ticket_is_known_again() {
     let cut = gss(&ap_req(&["cifs", "emr01"], &cipher));
     assert_eq!(find_ap_req(&cut[..400]), Some(Message::Weird("kerberos_unreadable", 0)));
     assert_eq!(find_ap_req(b"NTLMSSP\0\x01\0\0\0"), None);
+}
+
+#[test]
+fn a_client_of_another_realm_keeps_its_own() {
+    let k = one(&kdc_reply_from("LAB.EXAMPLE", 13, "tanaka", &["cifs", "files"], 18, 18, &[7; 300]));
+    assert_eq!((k.realm.as_str(), k.home(), k.user().as_deref()), ("HOSP.LOCAL", "LAB.EXAMPLE", Some("tanaka@LAB.EXAMPLE")));
+    let k = one(&kdc_request(10, Some("doctor"), &["krbtgt", "HOSP.LOCAL"], &[18], &[]));
+    assert_eq!((k.home(), k.user().as_deref()), ("HOSP.LOCAL", Some("doctor@HOSP.LOCAL")));
+    assert_eq!(one(&krb_error(25)).user(), None);
 }
 
 #[test]
