@@ -73,8 +73,10 @@ struct Shared {
     said: Vec<Said>,
 }
 
-/// What was said: of one source or of all, how bad, of how many hosts.
-type Said = (Option<Addr>, Severity, usize);
+/// What was said: of one source or of all, how bad, of how many hosts, and when.
+type Said = (Option<Addr>, Severity, usize, Timestamp);
+/// After this long the same is said again.
+const DAY: Span = Span::hours(24);
 
 /// State.
 #[derive(Debug)]
@@ -103,7 +105,13 @@ impl SharedLocalAdmin {
         let (key, t) = (a.name.to_lowercase(), flow.tuple);
         let shared = self.accounts.entry(key.clone(), Shared::default);
         shared.uses.retain(|u| event.ts.since(u.last) <= self.tuning.window);
-        let room = shared.uses.len() < HOSTS;
+        // The oldest visit makes room: a round of honest ones must not hide the others.
+        if shared.uses.len() >= HOSTS
+            && !shared.uses.iter().any(|u| u.from == t.orig && u.to == t.resp)
+            && let Some(oldest) = shared.uses.iter().enumerate().min_by_key(|(_, u)| u.last).map(|(i, _)| i)
+        {
+            shared.uses.swap_remove(oldest);
+        }
         match shared.uses.iter_mut().find(|u| u.from == t.orig && u.to == t.resp) {
             Some(u) => {
                 let news = let_in && !u.let_in || admin && !u.admin || sealed && !u.sealed;
@@ -112,11 +120,10 @@ impl SharedLocalAdmin {
                     return None;
                 }
             }
-            None if room => {
+            None => {
                 let (first, user) = (flow.first_ts, a.user.clone());
                 shared.uses.push(Use { from: t.orig, to: t.resp, first, last: event.ts, let_in, admin, sealed, flow: *flow, user });
             }
-            None => return None,
         }
         Some((key, t.orig))
     }
@@ -237,11 +244,13 @@ fn say(
     out: &mut Vec<Finding>,
 ) {
     let good = let_in(uses);
+    shared.said.retain(|s| scene.now.since(s.3) <= DAY);
     let room = shared.said.len() < HOSTS;
     match shared.said.iter_mut().find(|s| s.0 == orig) {
-        Some(s) if severity <= s.1 && good.len() <= s.2 => return,
-        Some(s) => (s.1, s.2) = (s.1.max(severity), good.len()),
-        None if room => shared.said.push((orig, severity, good.len())),
+        // Beyond eight hosts it is told again when they have doubled.
+        Some(s) if severity <= s.1 && (good.len() <= s.2 || s.2 >= 8 && good.len() < 2 * s.2) => return,
+        Some(s) => *s = (orig, s.1.max(severity), good.len(), scene.now),
+        None if room => shared.said.push((orig, severity, good.len(), scene.now)),
         None => return,
     }
     out.extend(finding(orig, name, &good, severity, reasons, scene));
@@ -313,6 +322,21 @@ mod tests {
         let f = f.iter().find(|f| f.severity == Severity::High).unwrap();
         assert_eq!((f.count, f.orig.addr, f.user.as_deref()), (4, Some(a("10.10.10.12")), Some("pc-16\\Administrator")));
         assert_eq!(f.evidence["hops"].as_array().unwrap().len(), 4);
+    }
+
+    #[test]
+    fn a_round_of_honest_visits_hides_nobody_and_what_was_said_yesterday_is_said_again() {
+        let honest = (0..140).flat_map(|i| logon(f64::from(i), "10.10.20.5", &format!("10.10.30.{}", 20 + i), true, 0, &["IPC$", "ADMIN$"]));
+        let walk =
+            |t: f64| (13..17).flat_map(move |i| logon(t + f64::from(i), "10.10.10.12", &format!("10.10.10.{i}"), true, 0, &["IPC$", "ADMIN$"]));
+        let mut s = stage();
+        s.play(honest.chain(walk(200.0)).collect());
+        let told = |s: &Stage| s.said.iter().filter(|f| f.orig.addr == Some(a("10.10.10.12")) && f.severity == Severity::High).count();
+        assert!(told(&s) > 0);
+        assert!(s.said.iter().filter(|f| f.orig.addr == Some(a("10.10.20.5"))).count() < 16, "not at every host");
+        let before = told(&s);
+        s.play(walk(200.0 + 2.0 * 86_400.0).collect());
+        assert!(told(&s) > before);
     }
 
     /// The same where the session turns to encryption behind the logon: no share is seen.

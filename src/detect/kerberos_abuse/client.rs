@@ -1,7 +1,7 @@
 //! One host as the key distribution centre sees it: what it offers, which tickets it was given, and what was said of it.
 
 use super::names::Names;
-use crate::base::{Severity, Timestamp};
+use crate::base::{Severity, Span, Timestamp};
 use crate::event::FlowInfo;
 
 /// Most tickets kept of one kind.
@@ -62,7 +62,7 @@ pub(super) struct Client {
     pub names: Names,
     /// Logons with the weak key alone.
     pub weak: u32,
-    pub said: Vec<(&'static str, Severity, u64)>,
+    pub said: Vec<(&'static str, Severity, u64, Timestamp)>,
 }
 
 impl Client {
@@ -81,21 +81,25 @@ impl Client {
         }
         self.prompted.push((account.to_owned(), at));
     }
-    /// Is there more to say than last time?
-    pub fn is_news(&mut self, kind: &'static str, severity: Severity, count: u64) -> bool {
+    /// Is there more to say than last time? What was said a day ago is said again.
+    pub fn is_news(&mut self, kind: &'static str, severity: Severity, count: u64, now: Timestamp) -> bool {
+        self.said.retain(|s| now.since(s.3) <= DAY);
         match self.said.iter_mut().find(|s| s.0 == kind) {
             Some(s) if severity <= s.1 && count <= s.2 => false,
             Some(s) => {
-                (s.1, s.2) = (s.1.max(severity), count);
+                *s = (kind, s.1.max(severity), count, now);
                 true
             }
             None => {
-                self.said.push((kind, severity, count));
+                self.said.push((kind, severity, count, now));
                 true
             }
         }
     }
 }
+
+/// After this long the same is said again.
+const DAY: Span = Span::hours(24);
 
 /// Is this ticket for an account that a person made for a service, so that its password can be guessed from it? Those of computers cannot: their
 /// passwords are long and random.

@@ -9,7 +9,7 @@ mod tests;
 use super::hosts::{is_administrator, is_server};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
-use crate::base::{Addr, Outcome, Service, Severity, Span};
+use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp};
 use crate::bounded::BoundedMap;
 use crate::event::{Event, EventKind, FlowInfo, Interest};
 use crate::protocols::{Message, kerberos::Kerberos};
@@ -180,7 +180,7 @@ impl KerberosAbuse {
             client.weak += 1;
             let signs = [
                 ("the host speaks AES otherwise", 2.0, client.aes),
-                ("the account uses AES otherwise", 2.0, self.strong_accounts.contains(&user.to_lowercase())),
+                ("the account uses AES otherwise", 1.0, self.strong_accounts.contains(&user.to_lowercase())),
                 ("nothing but RC4 is offered", 0.5, asked.offered == [RC4]),
                 (
                     "the proof came before anybody asked for it",
@@ -235,7 +235,7 @@ impl KerberosAbuse {
         if issued.to == orig || is_for_tickets && !issued.initial || issued.to.is_v4() != orig.is_v4() {
             return;
         }
-        let severity = match is_apart(scene, issued.to, orig) {
+        let severity = match is_apart(scene, issued.to, orig, issued.ts) {
             true if is_for_tickets => Severity::High,
             true => Severity::Medium,
             false => Severity::Low,
@@ -285,7 +285,11 @@ fn roasted(orig: Addr, client: &Client, aes: bool, m: &Tuning, scene: &Scene<'_>
 }
 
 /// Are these known as two machines? By two lines of the ledger, or by names that have nothing in common; a laptop on cable and on Wi-Fi has one name.
-fn is_apart(scene: &Scene<'_>, a: Addr, b: Addr) -> bool {
+fn is_apart(scene: &Scene<'_>, a: Addr, b: Addr, given: Timestamp) -> bool {
+    // The address to which it was given has passed to another computer since (a lease, a ward's cart that roams): who got it is not known.
+    if scene.assets.binding(a).is_some_and(|b| b.rival.is_some() || b.holder.since > given) {
+        return false;
+    }
     let (Some(x), Some(y)) = (scene.assets.device_of(a), scene.assets.device_of(b)) else { return false };
     let listed = |addr| scene.site.ledger.by_addr(addr).map(|e| e.name.as_str());
     let lines = matches!((listed(a), listed(b)), (Some(m), Some(n)) if m != n);
@@ -301,7 +305,7 @@ fn say(orig: Addr, client: &mut Client, said: Said<'_>, scene: &Scene<'_>, out: 
         NAMES => 1 << number.max(1).ilog2(),
         _ => number,
     };
-    if !client.is_news(said.kind, said.severity, count) {
+    if !client.is_news(said.kind, said.severity, count, scene.now) {
         return;
     }
     let mut f = Finding::new(ID, format!("{orig}:{}", said.kind), scene.now, said.severity, Subject::addr(orig));

@@ -113,6 +113,10 @@ fn a_ticket_that_was_given_to_another_host() {
     let other = "10.10.10.13";
     assert_eq!(worst([given(&[PC, other]), vec![ticket(9.0, other, "adm-kondo", 1.0)]].concat()), Some(Severity::High));
     assert_eq!(worst([given(&[PC]), vec![ticket(9.0, PC, "adm-kondo", 1.0)]].concat()), None);
+    // Its address went to another computer in between, and it got a new one itself.
+    let mut lease = given(&[other]);
+    lease.extend([arp(at(5.0), 2, PC, PC), ticket(9.0, other, "adm-kondo", 1.0)]);
+    assert_eq!(worst(lease), Some(Severity::Low));
     // A laptop that came from the cable to the air is in no ledger with this address: nobody knows the two apart.
     assert_eq!(worst([given(&[PC, "10.10.10.90"]), vec![ticket(9.0, "10.10.10.90", "adm-kondo", 1.0)]].concat()), Some(Severity::Low));
 }
