@@ -104,7 +104,7 @@ impl Finding {
             zone: String::new(),
             vlan: Vec::new(),
             count: 0,
-            evidence: Evidence::new(),
+            evidence: Evidence::from([("user_source", Value::from("none: no logon was seen"))]),
             flows: Vec::new(),
             packets: Vec::new(),
         }

@@ -23,22 +23,22 @@ pub trait Words {
 }
 
 /// The value behind a placeholder of a signature's template: the finding's own fields first, then its evidence.
-pub fn placeholder(f: &Finding, key: &str) -> Option<String> {
+pub fn placeholder(f: &Finding, key: &str, lang: Lang) -> Option<String> {
     Some(match key {
         "orig" => f.orig.word(),
         "mac" if f.orig.mac.is_some() => f.orig.mac?.to_string(),
-        "resp" => listed(f.resp.iter().map(|a| a.to_string())),
+        "resp" => listed(f.resp.iter().map(|a| a.to_string()), lang),
         "count" => f.count.to_string(),
         "service" => f.service.word().to_owned(),
         "outcome" => f.outcome.word().to_owned(),
         "severity" => f.severity.word().to_owned(),
         "zone" if !f.zone.is_empty() => f.zone.clone(),
         "user" if f.user.is_some() => f.user.clone()?,
-        "vlan" if !f.vlan.is_empty() => listed(f.vlan.iter().map(|v| v.to_string())),
+        "vlan" if !f.vlan.is_empty() => listed(f.vlan.iter().map(|v| v.to_string()), lang),
         "first_ts" => readable(f.first_ts),
         "last_ts" => readable(f.last_ts),
         "detector" => f.detector.to_owned(),
-        _ => plain(f.evidence.get(key)?),
+        _ => plain(f.evidence.get(key)?, lang),
     })
 }
 
@@ -75,19 +75,20 @@ fn tidy(text: String) -> String {
 }
 
 /// The first few of a list, and how many more there are.
-fn listed(items: impl Iterator<Item = String>) -> String {
+fn listed(items: impl Iterator<Item = String>, lang: Lang) -> String {
     let all: Vec<String> = items.collect();
     let shown: Vec<&str> = all.iter().take(4).map(String::as_str).collect();
     let more = all.len().saturating_sub(shown.len());
-    if more == 0 { shown.join(", ") } else { format!("{} (+{more})", shown.join(", ")) }
+    let shown = shown.join(super::pick(lang, ", ", "、"));
+    if more == 0 { shown } else { shown + &super::pick(lang, " (+{})", "（ほか {}）").replace("{}", &more.to_string()) }
 }
 
 /// An evidence value as words.
-fn plain(v: &Value) -> String {
+fn plain(v: &Value, lang: Lang) -> String {
     match v {
         Value::Null => "-".to_owned(),
         Value::String(s) => s.clone(),
-        Value::Array(a) => listed(a.iter().map(plain)),
+        Value::Array(a) => listed(a.iter().map(|v| plain(v, lang)), lang),
         Value::Object(_) | Value::Bool(_) | Value::Number(_) => v.to_string(),
     }
 }
@@ -99,12 +100,12 @@ fn said(s: &Signature, f: &Finding, key: &str, lang: Lang) -> Option<String> {
         return Some(super::pick(lang, "unknown", "不明").to_owned());
     }
     if lang == Lang::En || s.phrases.is_empty() {
-        return placeholder(f, key);
+        return placeholder(f, key, lang);
     }
     let ja = |word: String| s.phrases.get(&word).cloned().unwrap_or(word);
     match f.evidence.get(key) {
-        Some(Value::Array(words)) if !matches!(key, "orig" | "resp" | "count") => Some(listed(words.iter().map(|w| ja(plain(w))))),
-        _ => placeholder(f, key).map(ja),
+        Some(Value::Array(words)) if !matches!(key, "orig" | "resp" | "count") => Some(listed(words.iter().map(|w| ja(plain(w, lang))), lang)),
+        _ => placeholder(f, key, lang).map(ja),
     }
 }
 
@@ -120,7 +121,14 @@ impl Words for BareWords {
         let f = &kept.finding;
         match f.resp.is_empty() {
             true => format!("{}: {}", f.detector, f.orig.word()),
-            false => format!("{}: {} > {} ({}, {})", f.detector, f.orig.word(), listed(f.resp.iter().map(|a| a.to_string())), f.service, f.outcome),
+            false => format!(
+                "{}: {} > {} ({}, {})",
+                f.detector,
+                f.orig.word(),
+                listed(f.resp.iter().map(|a| a.to_string()), Lang::En),
+                f.service,
+                f.outcome
+            ),
         }
     }
     fn attack(&self, _detector: &str) -> Vec<String> {
@@ -167,7 +175,7 @@ mod tests {
         let mut k = sample.book.findings()[0].clone();
         k.finding.set("reasons", vec!["new edge", "unknown"]);
         assert_eq!(words.summary(&k, Lang::En), "new edge, unknown smb");
-        assert_eq!(words.summary(&k, Lang::Ja), "初めて, unknown SMB 10.20.1.33");
+        assert_eq!(words.summary(&k, Lang::Ja), "初めて、unknown SMB 10.20.1.33");
     }
 
     #[test]

@@ -8,8 +8,8 @@ fn tpkt(x224: &[u8]) -> Vec<u8> {
     [&[3, 0][..], &(4 + x224.len() as u16).to_be_bytes(), x224].concat()
 }
 
-/// X.224 connection request with the cookie of `user`, asking for TLS or CredSSP, and its confirmation (CredSSP).
-fn opened(net: &mut Net, t: u64, a: &Host, b: &Host, user: &str) -> Tcp {
+/// X.224 connection request with the cookie of `user`, asking for TLS or CredSSP, its confirmation (CredSSP), and the legs of the logon inside TLS.
+fn opened(net: &mut Net, t: u64, a: &Host, b: &Host, user: &str, legs: &[(usize, usize)]) -> Tcp {
     let negotiation = [1, 0, 8, 0, 3, 0, 0, 0];
     let tail = [format!("Cookie: mstshash={user}\r\n").as_bytes(), &negotiation].concat();
     let ask = tpkt(&[&[6 + tail.len() as u8, 0xe0, 0, 0, 0, 0, 0][..], &tail].concat());
@@ -18,16 +18,15 @@ fn opened(net: &mut Net, t: u64, a: &Host, b: &Host, user: &str) -> Tcp {
     c.up(net, &ask).wait(3 * MS).down(net, &confirm).wait(2 * MS);
     let (hello, answer) = (tls::client_hello(&mut net.rng, None, &[]), tls::server_hello(&mut net.rng));
     c.up(net, &hello).wait(2 * MS).down(net, &answer).wait(2 * MS);
-    // The three legs of the logon inside TLS.
-    for (up, down) in [(140, 350), (720, 130), (200, 70)] {
-        tls::exchange(net, &mut c, up, down);
+    for (up, down) in legs {
+        tls::exchange(net, &mut c, *up, *down);
     }
     c
 }
 
 /// A session worked in for `secs` seconds: keys and mouse up, pictures down.
 pub fn desktop(net: &mut Net, t: u64, a: &Host, b: &Host, user: &str, secs: u64) -> u64 {
-    let mut c = opened(net, t, a, b, user);
+    let mut c = opened(net, t, a, b, user, &[(140, 350), (720, 130), (200, 70)]);
     let start = c.t;
     tls::exchange(net, &mut c, 1_900, 5_000);
     for i in 0..secs {
@@ -38,9 +37,9 @@ pub fn desktop(net: &mut Net, t: u64, a: &Host, b: &Host, user: &str, secs: u64)
     c.wait(50 * MS).close(net)
 }
 
-/// A logon that is refused.
+/// A logon that is refused: a TSRequest with an error code alone ([MS-CSSP] 2.2.1) answers the second leg.
 pub fn desktop_refused(net: &mut Net, t: u64, a: &Host, b: &Host, user: &str) -> u64 {
-    let mut c = opened(net, t, a, b, user);
+    let mut c = opened(net, t, a, b, user, &[(140, 350), (720, 41)]);
     c.wait(10 * MS).reset(net, 1)
 }
 
