@@ -280,6 +280,8 @@ impl Story {
     }
     fn marks(&self, f: &mut Finding, tuning: &Tuning) {
         let mut reasons: Vec<&'static str> = self.how.iter().map(|h| h.word()).collect();
+        f.set("extension", Value::Null);
+        f.set("note", Value::Null);
         if let Some((end, n)) = self.uniform() {
             f.set("extension", end);
             f.set("extension_files", n);
