@@ -84,9 +84,11 @@ impl Incident {
         if !others.is_empty() {
             say(
                 format!(
-                    "Then look at {others}: same order as in the path, unplug each that shows strange windows, renamed files or unknown sessions."
+                    "Then look at {others}: same order as in the path, unplug each that shows strange windows, renamed files or unknown sessions. Ask the ward before you cut off a device that is in use on a patient."
                 ),
-                format!("次に {others} を経路の順に確認し、不審な画面・ファイル名の変化・見覚えのないセッションがあれば同様に切り離してください。"),
+                format!(
+                    "次に {others} を経路の順に確認し、不審な画面・ファイル名の変化・見覚えのないセッションがあれば同様に切り離してください。患者に使用中の機器は、必ず病棟に確認してから切り離してください。"
+                ),
             );
         }
         if self.stage >= Stage::Spread && !outlook.next.is_empty() {
