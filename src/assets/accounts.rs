@@ -16,6 +16,9 @@ const TICKETS: usize = 65_536;
 /// Most places (account and host) where an account was let in; the longest unused leaves.
 const PLACES: usize = 65_536;
 
+/// Characters kept of a user, a domain and a computer.
+const NAME: usize = 64;
+
 /// Why a flow has no account.
 const UNREADABLE: &str = "none: the logon was not readable";
 /// The words for a logon without a name.
@@ -138,7 +141,7 @@ impl Accounts {
             e.names = [n.server_name.clone(), n.server_dns.clone(), n.domain.clone()];
             return;
         }
-        let text = |t: &Option<String>| t.clone().unwrap_or_default();
+        let text = |t: &Option<String>| cut(t.as_deref().unwrap_or_default());
         let (name, domain, workstation) = (text(&n.user), text(&n.domain), text(&n.workstation));
         if n.anonymous || name.is_empty() {
             e.why.get_or_insert(ANONYMOUS);
@@ -155,7 +158,14 @@ impl Accounts {
                 let (service, realm) = (k.service.clone().unwrap_or_default(), k.home().to_owned());
                 // A ticket that is seen again, on its way through a second port, was given once.
                 let initial = k.kind == AS_REP;
-                self.tickets.entry(ticket, || Issued { to: flow.tuple.orig, client: client.clone(), service, realm, initial, ts });
+                self.tickets.entry(ticket, || Issued {
+                    to: flow.tuple.orig,
+                    client: cut(client),
+                    service: service.chars().take(2 * NAME).collect(),
+                    realm: cut(&realm),
+                    initial,
+                    ts,
+                });
             }
             (AP_REQ, _) if flow.service != Service::Kerberos => self.shown(flow.uid, ticket),
             _ => {}
@@ -200,6 +210,11 @@ impl Accounts {
             ("account_places", self.places.len(), self.places.evicted()),
         ]
     }
+}
+
+/// Names are kept as long as Windows allows a computer's or a user's to be in practice; what is longer is nobody's, and fills tables.
+fn cut(name: &str) -> String {
+    name.chars().take(NAME).collect()
 }
 
 impl Entry {

@@ -24,6 +24,8 @@ pub const ID: &str = "password-guessing";
 const PAUSE: Span = Span::mins(1);
 /// Most accounts named.
 const NAMED: usize = 16;
+/// Hosts that try logons, remembered with up to 256 accounts each; the longest quiet leaves.
+const SOURCES: usize = 2_048;
 
 /// The numbers of `signatures/password-guessing.toml`.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +99,7 @@ pub struct PasswordGuessing {
 impl PasswordGuessing {
     /// With these numbers.
     pub fn new(tuning: Tuning) -> PasswordGuessing {
-        PasswordGuessing { tuning, reader: Reader::new(), sources: BoundedMap::new(8_192), many: Many::new(), dirty: Vec::new() }
+        PasswordGuessing { tuning, reader: Reader::new(), sources: BoundedMap::new(SOURCES), many: Many::new(), dirty: Vec::new() }
     }
     fn admit(&mut self, t: &Try) {
         let source = self.sources.entry(t.from, Source::default);
