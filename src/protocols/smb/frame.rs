@@ -195,6 +195,7 @@ impl StreamParser for Reader {
             *place = Place::Lost(0);
         }
         self.messages.rewrites.lost();
+        self.messages.v1.lost();
     }
     fn done(&self) -> bool {
         self.hopeless

@@ -60,6 +60,10 @@ impl Outstanding {
     pub(super) fn new() -> Self {
         Outstanding(BoundedMap::new(OUTSTANDING), Memory::default())
     }
+    /// Messages were lost: what a continuation belongs to is not known any more.
+    pub(super) fn lost(&mut self) {
+        self.1 = Memory::default();
+    }
     /// Bytes the table takes.
     pub(super) fn held(&self) -> usize {
         self.0.values().map(|r| size_of::<Request>() + 32 + r.path.as_ref().map_or(0, String::capacity) + r.names()).sum()

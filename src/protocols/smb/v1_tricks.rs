@@ -127,7 +127,12 @@ mod tests {
         assert_eq!(tricks(&[nt.clone(), part(0x33, 64), part(0x33, 64)]), [Trick::MixedKinds]);
         assert_eq!(tricks(&[nt.clone(), part(0xa1, 64)]), []);
         assert_eq!(tricks(&[message(0x32, None, 64, 15, Some((14, 1))), part(0x33, 64)]), []);
-        assert_eq!(tricks(&[nt, part(0x33, 70)]), [], "another one");
+        assert_eq!(tricks(&[nt.clone(), part(0x33, 70)]), [], "another one");
+        let (mut p, mut out) = (Reader::new(), Vec::new());
+        p.data(Side::Orig, Timestamp(0), &frame(&nt), &mut out);
+        p.gap(Side::Orig, 500);
+        p.data(Side::Orig, Timestamp(0), &frame(&part(0x33, 64)), &mut out);
+        assert_eq!(out, [], "what began in the hole is not known");
         assert_eq!(tricks(&[message(0xa0, None, 1, 20, Some((18, 5)))]), [Trick::Rename]);
     }
 }
