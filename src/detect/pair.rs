@@ -5,6 +5,9 @@ use super::hosts::{is_administrator, is_maintained, is_terminal, is_unlisted};
 use crate::base::{Addr, Service, Severity, Span, Timestamp};
 use crate::site::ZoneKind;
 
+/// The sign of an edge that is new.
+pub(super) const NO_SESSION: &str = "the two had no such session before";
+
 /// A sign and its points.
 pub(super) type Sign = (&'static str, f64);
 
@@ -38,11 +41,12 @@ pub(super) fn signs(scene: &Scene<'_>, orig: Addr, resp: Addr, began: Timestamp,
         edge.is_some_and(|e| began.since(e.first_ts) > known)
     });
     let all = [
-        ("the two had no such session before", 1.0, !old),
+        (NO_SESSION, 1.0, !old),
         ("terminal to terminal", 2.0, from_pc && to_pc),
         ("from a terminal", 1.0, from_pc && !to_pc),
         ("into a terminal", 1.0, !from_pc && to_pc),
-        ("into the clinical zone", 1.0, kind(resp) == Some(ZoneKind::Clinical) && kind(orig) != Some(ZoneKind::Clinical)),
+        // A terminal of the clinical zone is one fact, not two.
+        ("into the clinical zone", 1.0, (from_pc || !to_pc) && kind(resp) == Some(ZoneKind::Clinical) && kind(orig) != Some(ZoneKind::Clinical)),
         ("from a supplier or guest zone", 2.0, matches!(kind(orig), Some(ZoneKind::Vendor | ZoneKind::Guest))),
         ("from the internet", 2.0, scene.site.is_internet(orig) && scene.site.is_inside(resp)),
         ("the source is in no ledger", 1.0, is_unlisted(scene, orig)),
@@ -108,7 +112,7 @@ mod tests {
         let words =
             |from: &str, to: &str| -> Vec<&str> { signs(&scene, a(from), a(to), at(100_000.0), Span::secs(86_400)).iter().map(|s| s.0).collect() };
         assert_eq!(words("10.10.10.12", "10.10.10.11"), ["the two had no such session before", "terminal to terminal"]);
-        assert_eq!(words("10.10.20.20", "10.10.10.11"), ["into a terminal", "into the clinical zone"], "an old edge");
+        assert_eq!(words("10.10.20.20", "10.10.10.11"), ["into a terminal"], "an old edge, and one fact once");
         assert_eq!(words("10.10.20.10", "10.10.20.20"), ["the two had no such session before"]);
         assert!(words("10.10.20.99", "10.10.20.20").contains(&"the source is in no ledger"));
         assert_eq!(excuse(&scene, a("10.10.20.5"), a("10.10.10.11")), Excuse::Administrator);
