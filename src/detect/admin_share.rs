@@ -2,7 +2,7 @@
 //! read, or many hosts refuse them (ATT&CK T1021.002, T1570, T1003.002). To connect to one alone is no finding.
 
 use super::hosts::is_task;
-use super::pair::{Excuse, NO_SESSION, Scale, account, excuse, signs};
+use super::pair::{Excuse, NO_SESSION, Scale, account, cut, excuse, signs};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp};
@@ -57,6 +57,8 @@ const FILE: &str = "a file was left";
 const PAIRS: usize = 16_384;
 /// Files named in a finding.
 const FILES: usize = 8;
+/// Bytes kept of a name.
+const NAME: usize = 128;
 
 /// Endings of files that Windows runs.
 const PROGRAMS: &[&str] =
@@ -220,7 +222,7 @@ impl AdminShare {
                 v.acts.push(a);
             }
         }
-        let name = format!("{}\\{}", l.share, l.renamed_to.as_deref().unwrap_or(&l.path));
+        let name = cut(&format!("{}\\{}", l.share, l.renamed_to.as_deref().unwrap_or(&l.path)), NAME).to_owned();
         if !v.files.contains(&name) {
             v.count += 1;
             v.bytes = v.bytes.saturating_add(l.written.bytes.max(l.read.bytes));

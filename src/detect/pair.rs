@@ -74,6 +74,12 @@ impl Scale {
     }
 }
 
+/// The beginning of a text, of so many bytes at most.
+pub(super) fn cut(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|n| text.is_char_boundary(*n));
+    end.and_then(|n| text.get(..n)).unwrap_or_default()
+}
+
 /// The account of the first of these flows that has one, and where it is known from; or none, and why.
 pub(super) fn account(scene: &Scene<'_>, flows: impl IntoIterator<Item = u64>) -> (Option<String>, &'static str) {
     let mut why = None;
@@ -102,6 +108,12 @@ mod tests {
         let scene = Scene { site: &s.site, assets: &s.assets, now: at(2.0) };
         assert_eq!(account(&scene, [one.uid, two.uid]), (Some("HILL\\kondo".to_owned()), "ntlm"));
         assert_eq!(account(&scene, [one.uid]), (None, "none: the logon was not readable"));
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!((cut("abc", 2), cut("abc", 3), cut("abc", 9), cut("", 0)), ("ab", "abc", "abc", ""));
+        assert_eq!((cut("aあ", 3), cut("あ", 2), cut("あい", 3)), ("a", "", "あ"));
     }
 
     #[test]

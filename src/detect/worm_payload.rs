@@ -3,7 +3,7 @@
 
 use super::admin_share::{is_admin, is_named_program, is_program};
 use super::hosts::{is_server, is_terminal};
-use super::pair::{Excuse, account, excuse};
+use super::pair::{Excuse, account, cut, excuse};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp};
@@ -42,6 +42,8 @@ pub fn build(s: &Signature) -> Result<Box<dyn Detector>, SignatureError> {
 
 /// Things remembered: files and services.
 const THINGS: usize = 8192;
+/// Bytes kept of a name.
+const NAME: usize = 128;
 
 /// What is the same on several hosts.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -192,12 +194,12 @@ fn arrived(l: &Life, flow: &FlowInfo, scene: &Scene<'_>) -> Option<(Thing, Strin
     let is_program = is_program(l.written.magic) || is_named_program(name);
     let whole = l.closed && !l.directory && !l.pipe && !l.deleted && l.written.head != 0;
     let there = is_admin(&l.share) || !is_server(scene, flow.tuple.resp, Service::Smb);
-    (whole && is_program && there).then(|| (Thing::File(l.written.bytes, l.written.head), format!("{}\\{name}", l.share)))
+    (whole && is_program && there).then(|| (Thing::File(l.written.bytes, l.written.head), cut(&format!("{}\\{name}", l.share), NAME).to_owned()))
 }
 
 /// A service by its name and program, as Windows compares them.
 fn service(name: &str, program: &str) -> Thing {
-    Thing::Service(name.to_lowercase(), program.to_lowercase())
+    Thing::Service(cut(name, NAME).to_lowercase(), cut(program, NAME).to_lowercase())
 }
 
 impl Detector for WormPayload {
@@ -225,7 +227,7 @@ impl Detector for WormPayload {
                     && matches!(c.op, 12 | 24 | 44 | 45 | 60)
                     && !c.target.is_empty()
                 {
-                    self.got(service(&c.target, &c.value), new(c.target.clone(), true), scene, out);
+                    self.got(service(&c.target, &c.value), new(cut(&c.target, NAME).to_owned(), true), scene, out);
                 }
             }
             _ => {}
