@@ -1,7 +1,8 @@
 //! `admin-share`: what is done by administrative shares (`ADMIN$`, a drive such as `C$`): programs are left there, hives with password hashes are
 //! read, or many hosts refuse them (ATT&CK T1021.002, T1570, T1003.002). To connect to one alone is no finding.
 
-use super::pair::{Excuse, Scale, account, excuse, signs};
+use super::hosts::is_task;
+use super::pair::{Excuse, NO_SESSION, Scale, account, cut, excuse, signs};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp};
@@ -51,10 +52,13 @@ pub fn build(s: &Signature) -> Result<Box<dyn Detector>, SignatureError> {
 /// Acts that add to whatever kind of file it is.
 const HASHES: &str = "password hashes were read (hive or directory data base)";
 const STARTS: &str = "it starts by itself there";
+const FILE: &str = "a file was left";
 /// Pairs remembered.
 const PAIRS: usize = 16_384;
 /// Files named in a finding.
-const FILES: usize = 16;
+const FILES: usize = 8;
+/// Bytes kept of a name.
+const NAME: usize = 128;
 
 /// Endings of files that Windows runs.
 const PROGRAMS: &[&str] =
@@ -147,7 +151,7 @@ impl AdminShare {
             all.push(match () {
                 () if is_program(l.written.magic) => ("a program was left", t.program),
                 () if taken || made || is_named_program(&l.path) => ("a file named as a program was left", t.named),
-                () => ("a file was left", t.file),
+                () => (FILE, t.file),
             });
             if starts_by_itself(&l.path) || l.renamed_to.as_deref().is_some_and(starts_by_itself) {
                 all.push((STARTS, t.start));
@@ -162,7 +166,7 @@ impl AdminShare {
             return;
         }
         let excused = excuse(scene, orig, resp);
-        let hive = acts.iter().any(|a| a.1 >= self.tuning.hive);
+        let hive = acts.iter().any(|a| a.0 == HASHES);
         // Files are what backup and distribution leave and fetch; hashes are read by a backup only.
         if excused == Excuse::Administrator && (!hive || scene.assets.role(orig) == crate::site::Role::Backup) {
             return;
@@ -173,12 +177,20 @@ impl AdminShare {
         let (special, mut files): (Vec<_>, Vec<_>) = done.into_iter().partition(|a| [STARTS, HASHES].contains(&a.0));
         files.sort_by(|a, b| b.1.total_cmp(&a.1));
         let mut all: Vec<_> = files.into_iter().take(1).chain(special).collect();
+        // Where one comes every day, or has the task, files that nothing runs are no news.
+        let plain = all.iter().all(|a| a.0 == FILE);
         all.extend(signs(scene, orig, resp, first, self.tuning.known));
-        let points: f64 = all.iter().map(|s| s.1).sum();
-        let Some(mut severity) = self.tuning.scale.severity(points) else { return };
-        if excused != Excuse::None {
-            severity = severity.min(Severity::Low);
+        if plain && (is_task(scene, orig, resp) || !all.iter().any(|s| s.0 == NO_SESSION)) {
+            return;
         }
+        let points: f64 = all.iter().map(|s| s.1).sum();
+        let Some(severity) = self.tuning.scale.severity(points) else { return };
+        let severity = match excused {
+            // Nobody administers by password hashes.
+            Excuse::Administrator if all.iter().any(|a| a.0 == HASHES) => Severity::Medium,
+            Excuse::Administrator | Excuse::Maintainer => severity.min(Severity::Low),
+            Excuse::None => severity,
+        };
         if said.is_some_and(|s| severity <= s.0 && weight <= s.1) {
             return;
         }
@@ -210,7 +222,7 @@ impl AdminShare {
                 v.acts.push(a);
             }
         }
-        let name = format!("{}\\{}", l.share, l.renamed_to.as_deref().unwrap_or(&l.path));
+        let name = cut(&format!("{}\\{}", l.share, l.renamed_to.as_deref().unwrap_or(&l.path)), NAME).to_owned();
         if !v.files.contains(&name) {
             v.count += 1;
             v.bytes = v.bytes.saturating_add(l.written.bytes.max(l.read.bytes));
@@ -244,6 +256,7 @@ impl AdminShare {
         let (window, least) = (self.tuning.window, self.tuning.refused);
         let r = self.refused.entry(orig, Refused::default);
         r.hosts.retain(|h| event.ts.since(h.1) <= window);
+        r.said = r.said.min(r.hosts.len());
         if r.hosts.iter().any(|h| h.0 == resp) || r.hosts.len() >= Finding::MAX_RESP {
             return;
         }
@@ -375,7 +388,23 @@ mod tests {
         ]);
         assert!(s.said.is_empty(), "{:?}", s.said);
         s.play(vec![work(3.0, "10.10.20.5", PC, hive())]);
-        assert_eq!(s.worst(), Some(Severity::Low));
+        assert_eq!(s.worst(), Some(Severity::Medium));
+    }
+
+    #[test]
+    fn a_plain_file_is_none_where_one_comes_every_day_or_has_the_task() {
+        let list = || written("\\\\h\\C$", "temp\\list.txt", Magic::Unknown);
+        let day = 100_000.0;
+        let later = |l: Life| message(at(day), flow(at(day), "10.0.0.5", "10.0.0.9", 445), false, Message::SmbWork(Box::new(Work::Life(l))));
+        let mut s = stage(crate::site::Site::default());
+        s.play(smb_session(at(0.0), "10.0.0.5", "10.0.0.9", &["C$"]));
+        s.play(vec![later(list())]);
+        assert!(s.said.is_empty(), "{:?}", s.said);
+        s.play(vec![later(written("\\\\h\\C$", "temp\\run.exe", Magic::Pe))]);
+        assert_eq!(s.worst(), Some(Severity::Medium), "a program is news on a known edge too");
+        let mut s = stage(hospital_with(&[("10.10.20.60", Role::Printer)]));
+        s.play(vec![work(0.0, "10.10.20.60", "10.10.20.20", list())]);
+        assert!(s.said.is_empty(), "a copier leaves scans: {:?}", s.said);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::bounded::BoundedMap;
 use crate::event::{Event, EventKind, FlowInfo, Interest};
 use crate::protocols::Message;
 use crate::protocols::dcerpc::{self, Call, Rpc};
+use crate::site::Role;
 
 /// Detector id.
 pub const ID: &str = "dcsync";
@@ -23,13 +24,16 @@ pub struct Tuning {
     data: u32,
     /// Replication that went on for so long is a habit.
     habit: Span,
+    /// What was said is said again when it happens after so long.
+    again: Span,
 }
 
 impl Tuning {
     /// From the signature.
     pub fn from_signature(s: &Signature) -> Result<Tuning, SignatureError> {
-        let [settle, data, habit] = s.require_all(["settle", "data", "habit"])?;
-        Ok(Tuning { settle: Span::secs(settle as u64), data: data as u32, habit: Span::secs(habit as u64) })
+        let [settle, data, habit, again] = s.require_all(["settle", "data", "habit", "again"])?;
+        let [settle, habit, again] = [settle, habit, again].map(|n| Span::secs(n as u64));
+        Ok(Tuning { settle, data: data as u32, habit, again })
     }
 }
 
@@ -60,7 +64,10 @@ struct Asked {
     outcome: Outcome,
     sent: u64,
     received: u64,
-    said: Option<(Severity, Outcome)>,
+    /// What was said of it, and when.
+    said: Option<(Severity, Outcome, Timestamp)>,
+    /// It asked since it was last judged, or could not be judged yet.
+    open: bool,
 }
 
 /// State.
@@ -70,25 +77,27 @@ pub struct DcSync {
     asked: BoundedMap<(Addr, Addr), Asked>,
     /// Hosts that showed themselves as controllers: another told them of news, or a controller asked them.
     replicas: BoundedMap<Addr, ()>,
-    waiting: usize,
 }
 
 impl DcSync {
     /// With these numbers.
     pub fn new(tuning: Tuning) -> DcSync {
-        DcSync { tuning, asked: BoundedMap::new(PAIRS), replicas: BoundedMap::new(PAIRS), waiting: 0 }
+        DcSync { tuning, asked: BoundedMap::new(PAIRS), replicas: BoundedMap::new(PAIRS) }
     }
     fn is_controller(&self, a: Addr, scene: &Scene<'_>) -> bool {
         is_domain_controller(scene, a) || self.replicas.contains(&a)
     }
-    fn call(&mut self, event: &Event, flow: &FlowInfo, c: &Call, scene: &Scene<'_>) {
+    fn call(&mut self, event: &Event, flow: &FlowInfo, c: &Call, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let (orig, resp) = (flow.tuple.orig, flow.tuple.resp);
         match c.op {
             // Who is told by another that there is news is on that one's list of partners. Who tells may be anybody with rights.
             REPLICA_SYNC => {
                 self.replicas.insert(resp, ());
             }
-            GET_CHANGES | REPLICA_ADD | ADD_ENTRY if !self.is_controller(orig, scene) => self.note(event, flow, c),
+            GET_CHANGES | REPLICA_ADD | ADD_ENTRY if !self.is_controller(orig, scene) => {
+                self.note(event, flow, c);
+                self.speak((orig, resp), scene, false, out);
+            }
             // A controller asks: then the other is one, unless it became one a moment ago by an entry of its own.
             GET_CHANGES if self.asked.get(&(resp, orig)).is_none_or(|a| a.shadow == 0) => {
                 self.replicas.insert(resp, ());
@@ -97,7 +106,7 @@ impl DcSync {
         }
     }
     fn note(&mut self, event: &Event, flow: &FlowInfo, c: &Call) {
-        let outcome = self.outcome(c);
+        let (outcome, again) = (self.outcome(c), self.tuning.again);
         let a = self.asked.entry((flow.tuple.orig, flow.tuple.resp), || Asked {
             flow: *flow,
             first_ts: event.ts,
@@ -109,8 +118,12 @@ impl DcSync {
             sent: 0,
             received: 0,
             said: None,
+            open: true,
         });
-        (a.flow, a.last_ts) = (*flow, event.ts);
+        (a.flow, a.last_ts, a.open) = (*flow, event.ts, true);
+        if a.said.is_some_and(|s| event.ts.since(s.2) > again) {
+            a.said = None;
+        }
         a.outcome = a.outcome.max(outcome);
         if c.op == GET_CHANGES {
             a.changes += 1;
@@ -122,7 +135,6 @@ impl DcSync {
         if a.packets.len() < Finding::MAX_PROOF {
             a.packets.push(event.packet);
         }
-        self.waiting += 1;
     }
     /// The interface is always sealed: of an answer only its size says whether it holds objects.
     fn outcome(&self, c: &Call) -> Outcome {
@@ -148,38 +160,44 @@ impl DcSync {
         if a.shadow > 0 {
             reasons.push("it entered a domain controller of its own");
         }
-        let listed = scene.site.may_administer(orig) || is_administrator(scene.assets.role(orig));
+        let declared = is_declared(scene, orig);
+        let listed = declared || scene.site.may_administer(orig) || is_administrator(scene.assets.role(orig));
         let severity = match a.outcome {
-            // A connector that copies the directory to the cloud does this for a living, from a host of infrastructure.
-            _ if listed && (!person || a.last_ts.since(a.first_ts) >= self.tuning.habit) => Severity::Low,
+            // A connector that copies the directory to the cloud does this for a living, by an account like a person's.
+            _ if declared || listed && (!person || a.last_ts.since(a.first_ts) >= self.tuning.habit) => Severity::Low,
+            _ if listed && !at_end && scene.now.since(a.first_ts) < self.tuning.habit => return None,
             _ if listed => Severity::Medium,
             Outcome::Succeeded => Severity::High,
             Outcome::Answered | Outcome::Attempted | Outcome::Refused | Outcome::Failed => Severity::Medium,
         };
         if listed {
-            reasons.push("listed as an administrator");
+            reasons.push("listed as a server or administrator");
         }
         Some((severity, reasons))
     }
-    fn speak(&mut self, scene: &Scene<'_>, at_end: bool, out: &mut Vec<Finding>) {
-        if self.waiting == 0 {
+    /// All that could not be judged when it happened.
+    fn speak_all(&mut self, scene: &Scene<'_>, at_end: bool, out: &mut Vec<Finding>) {
+        let mut all: Vec<(Addr, Addr)> = self.asked.iter().filter(|a| a.1.open).map(|a| *a.0).collect();
+        all.sort_unstable();
+        for key in all {
+            self.speak(key, scene, at_end, out);
+        }
+    }
+    fn speak(&mut self, key: (Addr, Addr), scene: &Scene<'_>, at_end: bool, out: &mut Vec<Finding>) {
+        if self.is_controller(key.0, scene) {
+            self.asked.remove(&key);
             return;
         }
-        let mut all: Vec<(Addr, Addr)> = self.asked.iter().filter(|a| a.1.said.is_none_or(|s| s.1 < a.1.outcome)).map(|a| *a.0).collect();
-        all.sort_unstable();
-        self.waiting = all.len();
-        for key in all {
-            let Some(a) = self.asked.get(&key) else { continue };
-            if self.is_controller(key.0, scene) {
-                self.asked.remove(&key);
-                continue;
-            }
-            let Some((severity, reasons)) = self.judge(a, scene, at_end) else { continue };
-            let (outcome, f) = (a.outcome, self.finding(a, severity, reasons, scene));
-            out.push(f);
-            if let Some(a) = self.asked.get_mut(&key) {
-                a.said = Some((severity, outcome));
-            }
+        let Some(a) = self.asked.get(&key) else { return };
+        let Some((severity, reasons)) = self.judge(a, scene, at_end) else { return };
+        let said = a.said;
+        let worse = said.is_none_or(|s| severity > s.0 || severity == s.0 && a.outcome > s.1);
+        let now = if worse { Some((severity, a.outcome, scene.now)) } else { said };
+        if worse {
+            out.push(self.finding(a, severity, reasons, scene));
+        }
+        if let Some(a) = self.asked.get_mut(&key) {
+            (a.said, a.open) = (now, false);
         }
     }
     fn finding(&self, a: &Asked, severity: Severity, reasons: Vec<&'static str>, scene: &Scene<'_>) -> Finding {
@@ -203,6 +221,12 @@ impl DcSync {
     }
 }
 
+/// The ledger says that it serves or administers, and nobody works at it.
+fn is_declared(scene: &Scene<'_>, a: Addr) -> bool {
+    let mac = scene.assets.device_of(a).and_then(|d| d.mac);
+    matches!(scene.site.role(mac, a), Some(Role::Infrastructure | Role::Management | Role::Server))
+}
+
 impl Detector for DcSync {
     fn id(&self) -> &'static str {
         ID
@@ -215,15 +239,14 @@ impl Detector for DcSync {
         if let Rpc::Call(c) = r.as_ref()
             && c.interface.name == "drsuapi"
         {
-            self.call(event, flow, c, scene);
-            self.speak(scene, false, out);
+            self.call(event, flow, c, scene, out);
         }
     }
     fn tick(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
-        self.speak(scene, false, out);
+        self.speak_all(scene, false, out);
     }
     fn end(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
-        self.speak(scene, true, out);
+        self.speak_all(scene, true, out);
     }
     fn held(&self) -> (usize, u64) {
         (self.asked.len() + self.replicas.len(), self.asked.evicted() + self.replicas.evicted())
@@ -339,5 +362,36 @@ mod tests {
         let mut s = stage(hospital());
         s.play((0..5).map(|n| sealed(f64::from(n) * 180.0, "10.10.20.5", DC, 3, 5_000)).collect()).end();
         assert_eq!(s.worst(), Some(Severity::Low));
+    }
+
+    #[test]
+    fn a_persons_account_is_low_from_a_declared_host_alone() {
+        let play = |from: &str| {
+            let mut s = stage(hospital());
+            s.play(vec![logon(0.9, from, DC, "MSOL_0a1b2c"), sealed(1.0, from, DC, 3, 5_000)]);
+            s.worst()
+        };
+        assert_eq!((play("10.10.20.5"), play(PC), play("10.10.20.99")), (Some(Severity::Low), Some(Severity::High), Some(Severity::High)));
+    }
+
+    #[test]
+    fn what_goes_on_is_said_once_a_day() {
+        let mut s = stage(hospital());
+        let day = |n: u32| f64::from(n) * 3600.0 + 1.0;
+        s.play(vec![logon(0.9, PC, DC, "adm-kondo")]);
+        s.play((0..24).map(|n| sealed(day(n), PC, DC, 3, 5_000)).collect());
+        assert_eq!(s.said.len(), 1, "one story of a day");
+        s.play(vec![sealed(day(26), PC, DC, 3, 5_000)]);
+        assert_eq!(s.said.len(), 2, "the next day it is said again");
+    }
+
+    #[test]
+    fn all_that_wait_are_told_of_at_the_end() {
+        let mut s = stage(hospital());
+        // Nobody shows an account: all of them wait.
+        s.play((1..200).map(|n| sealed(1.0, &format!("10.10.10.{n}"), DC, 3, 2448)).collect());
+        assert!(s.said.is_empty());
+        s.end();
+        assert_eq!(s.findings().len(), 199);
     }
 }

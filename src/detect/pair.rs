@@ -5,6 +5,9 @@ use super::hosts::{is_administrator, is_maintained, is_terminal, is_unlisted};
 use crate::base::{Addr, Service, Severity, Span, Timestamp};
 use crate::site::ZoneKind;
 
+/// The sign of an edge that is new.
+pub(super) const NO_SESSION: &str = "the two had no such session before";
+
 /// A sign and its points.
 pub(super) type Sign = (&'static str, f64);
 
@@ -38,11 +41,12 @@ pub(super) fn signs(scene: &Scene<'_>, orig: Addr, resp: Addr, began: Timestamp,
         edge.is_some_and(|e| began.since(e.first_ts) > known)
     });
     let all = [
-        ("the two had no such session before", 1.0, !old),
+        (NO_SESSION, 1.0, !old),
         ("terminal to terminal", 2.0, from_pc && to_pc),
         ("from a terminal", 1.0, from_pc && !to_pc),
         ("into a terminal", 1.0, !from_pc && to_pc),
-        ("into the clinical zone", 1.0, kind(resp) == Some(ZoneKind::Clinical) && kind(orig) != Some(ZoneKind::Clinical)),
+        // A terminal of the clinical zone is one fact, not two.
+        ("into the clinical zone", 1.0, (from_pc || !to_pc) && kind(resp) == Some(ZoneKind::Clinical) && kind(orig) != Some(ZoneKind::Clinical)),
         ("from a supplier or guest zone", 2.0, matches!(kind(orig), Some(ZoneKind::Vendor | ZoneKind::Guest))),
         ("from the internet", 2.0, scene.site.is_internet(orig) && scene.site.is_inside(resp)),
         ("the source is in no ledger", 1.0, is_unlisted(scene, orig)),
@@ -68,6 +72,12 @@ impl Scale {
             _ => None,
         }
     }
+}
+
+/// The beginning of a text, of so many bytes at most.
+pub(super) fn cut(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|n| text.is_char_boundary(*n));
+    end.and_then(|n| text.get(..n)).unwrap_or_default()
 }
 
 /// The account of the first of these flows that has one, and where it is known from; or none, and why.
@@ -101,6 +111,12 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!((cut("abc", 2), cut("abc", 3), cut("abc", 9), cut("", 0)), ("ab", "abc", "abc", ""));
+        assert_eq!((cut("aあ", 3), cut("あ", 2), cut("あい", 3)), ("a", "", "あ"));
+    }
+
+    #[test]
     fn what_two_hosts_are_to_each_other() {
         let mut s = Stage::new(hospital(), Box::new(Nobody));
         s.play(smb_session(at(0.0), "10.10.20.20", "10.10.10.11", &["IPC$"]));
@@ -108,7 +124,7 @@ mod tests {
         let words =
             |from: &str, to: &str| -> Vec<&str> { signs(&scene, a(from), a(to), at(100_000.0), Span::secs(86_400)).iter().map(|s| s.0).collect() };
         assert_eq!(words("10.10.10.12", "10.10.10.11"), ["the two had no such session before", "terminal to terminal"]);
-        assert_eq!(words("10.10.20.20", "10.10.10.11"), ["into a terminal", "into the clinical zone"], "an old edge");
+        assert_eq!(words("10.10.20.20", "10.10.10.11"), ["into a terminal"], "an old edge, and one fact once");
         assert_eq!(words("10.10.20.10", "10.10.20.20"), ["the two had no such session before"]);
         assert!(words("10.10.20.99", "10.10.20.20").contains(&"the source is in no ledger"));
         assert_eq!(excuse(&scene, a("10.10.20.5"), a("10.10.10.11")), Excuse::Administrator);

@@ -3,7 +3,7 @@
 
 use super::admin_share::{is_admin, is_named_program, is_program};
 use super::hosts::{is_server, is_terminal};
-use super::pair::{Excuse, account, excuse};
+use super::pair::{Excuse, account, cut, excuse};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp};
@@ -42,6 +42,8 @@ pub fn build(s: &Signature) -> Result<Box<dyn Detector>, SignatureError> {
 
 /// Things remembered: files and services.
 const THINGS: usize = 8192;
+/// Bytes kept of a name.
+const NAME: usize = 128;
 
 /// What is the same on several hosts.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -73,11 +75,16 @@ struct Spread {
 
 impl Spread {
     /// A host that got it passed it on.
-    fn went_on(&self) -> bool {
-        self.got.iter().any(|g| self.got.iter().any(|h| h.to == g.from && h.ts <= g.ts))
+    fn went_on(got: &[&Got]) -> bool {
+        got.iter().any(|g| got.iter().any(|h| h.to == g.from && h.ts <= g.ts))
     }
-    fn hosts(&self) -> usize {
-        self.got.len()
+    /// What is judged: what others than administrators left, if it is a spread by itself, else what administrators distribute. An administrator that
+    /// has it from somebody else is none any more.
+    fn counted(&self, least: usize, scene: &Scene<'_>) -> (bool, Vec<&Got>) {
+        let is_admin = |g: &Got| excuse(scene, g.from, g.to) == Excuse::Administrator;
+        let infected = |g: &Got| self.got.iter().any(|h| h.to == g.from && h.ts <= g.ts && !is_admin(h));
+        let (others, distributed): (Vec<&Got>, Vec<&Got>) = self.got.iter().partition(|g| !is_admin(g) || infected(g));
+        if others.len() >= least { (false, others) } else { (true, distributed) }
     }
 }
 
@@ -105,14 +112,13 @@ impl WormPayload {
         s.got.push(new);
         self.speak(&thing, scene, out);
     }
-    fn judge(&self, s: &Spread, scene: &Scene<'_>) -> (Severity, Vec<&'static str>) {
-        let all = &s.got;
-        if all.iter().all(|g| excuse(scene, g.from, g.to) == Excuse::Administrator) {
+    fn judge(&self, distributed: bool, all: &[&Got], scene: &Scene<'_>) -> (Severity, Vec<&'static str>) {
+        if distributed {
             return (Severity::Info, vec!["distributed by an administrator"]);
         }
         let pcs = all.iter().filter(|g| is_terminal(scene, g.to)).count();
         let signs = [
-            ("a host that got it passed it on", s.went_on()),
+            ("a host that got it passed it on", Spread::went_on(all)),
             ("into administrative shares", all.iter().filter(|g| g.admin).count() >= 2),
             ("onto terminals", pcs >= 2),
             ("by several hosts", all.iter().any(|g| Some(g.from) != all.first().map(|f| f.from))),
@@ -120,37 +126,38 @@ impl WormPayload {
         ];
         let reasons: Vec<_> = signs.iter().filter(|s| s.1).map(|s| s.0).collect();
         // What passes itself on is a worm; two other signs together are no accident either.
-        let high = s.went_on() || reasons.len() >= 2;
+        let high = Spread::went_on(all) || reasons.len() >= 2;
         (if high { Severity::High } else { Severity::Medium }, reasons)
     }
     fn speak(&mut self, thing: &Thing, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let Some(s) = self.spreads.get(thing) else { return };
-        let n = s.hosts();
+        let (distributed, got) = s.counted(self.tuning.hosts, scene);
+        let n = got.len();
         if n < self.tuning.hosts {
             return;
         }
-        let (severity, reasons) = self.judge(s, scene);
+        let (severity, reasons) = self.judge(distributed, &got, scene);
         if s.said.is_some_and(|said| severity <= said.0 && n <= said.1) {
             return;
         }
-        out.extend(self.finding(thing, s, severity, reasons, scene));
+        out.extend(self.finding(thing, &got, severity, reasons, scene));
         if let Some(s) = self.spreads.get_mut(thing) {
             s.said = Some((severity, n));
         }
     }
-    fn finding(&self, thing: &Thing, s: &Spread, severity: Severity, reasons: Vec<&'static str>, scene: &Scene<'_>) -> Option<Finding> {
-        let first = s.got.first()?;
+    fn finding(&self, thing: &Thing, got: &[&Got], severity: Severity, reasons: Vec<&'static str>, scene: &Scene<'_>) -> Option<Finding> {
+        let first = got.first()?;
         let key = match thing {
             Thing::File(bytes, head) => format!("file:{bytes}:{head:016x}"),
             Thing::Service(name, _) => format!("service:{name}"),
         };
         let mut f = Finding::new(ID, key, scene.now, severity, Subject::addr(first.from));
-        (f.first_ts, f.last_ts, f.outcome) = (first.ts, s.got.last()?.ts, Outcome::Succeeded);
+        (f.first_ts, f.last_ts, f.outcome) = (first.ts, got.last()?.ts, Outcome::Succeeded);
         f.service = if matches!(thing, Thing::File(..)) { Service::Smb } else { Service::Rpc };
-        f.count = s.hosts() as u64;
+        f.count = got.len() as u64;
         let mut names: Vec<&str> = Vec::new();
         let mut hops = Vec::new();
-        for g in &s.got {
+        for g in got {
             f.add_resp(g.to);
             f.add_flow(&g.flow);
             f.add_packet(g.packet);
@@ -160,7 +167,7 @@ impl WormPayload {
             let user = account(scene, [g.flow.uid]).0;
             hops.push(super::hop(g.ts, g.from, g.to, f.service, user.as_deref(), Outcome::Succeeded));
         }
-        let (user, source) = account(scene, s.got.iter().map(|g| g.flow.uid));
+        let (user, source) = account(scene, got.iter().map(|g| g.flow.uid));
         f.user = user;
         f.set("user_source", source);
         f.set("names", serde_json::json!(names));
@@ -187,12 +194,12 @@ fn arrived(l: &Life, flow: &FlowInfo, scene: &Scene<'_>) -> Option<(Thing, Strin
     let is_program = is_program(l.written.magic) || is_named_program(name);
     let whole = l.closed && !l.directory && !l.pipe && !l.deleted && l.written.head != 0;
     let there = is_admin(&l.share) || !is_server(scene, flow.tuple.resp, Service::Smb);
-    (whole && is_program && there).then(|| (Thing::File(l.written.bytes, l.written.head), format!("{}\\{name}", l.share)))
+    (whole && is_program && there).then(|| (Thing::File(l.written.bytes, l.written.head), cut(&format!("{}\\{name}", l.share), NAME).to_owned()))
 }
 
 /// A service by its name and program, as Windows compares them.
 fn service(name: &str, program: &str) -> Thing {
-    Thing::Service(name.to_lowercase(), program.to_lowercase())
+    Thing::Service(cut(name, NAME).to_lowercase(), cut(program, NAME).to_lowercase())
 }
 
 impl Detector for WormPayload {
@@ -220,7 +227,7 @@ impl Detector for WormPayload {
                     && matches!(c.op, 12 | 24 | 44 | 45 | 60)
                     && !c.target.is_empty()
                 {
-                    self.got(service(&c.target, &c.value), new(c.target.clone(), true), scene, out);
+                    self.got(service(&c.target, &c.value), new(cut(&c.target, NAME).to_owned(), true), scene, out);
                 }
             }
             _ => {}
@@ -300,6 +307,25 @@ mod tests {
         ev.extend((11..15).map(|n| file(f64::from(n) * 20_000.0, "10.10.10.13", &format!("10.10.30.{n}"), "tools", "y.exe", (5, 5))));
         s.play(ev);
         assert!(s.said.is_empty(), "{:?}", s.said);
+    }
+
+    #[test]
+    fn one_installation_by_hand_among_a_distribution_is_noted_only() {
+        let admin = |range: std::ops::Range<u32>| range.map(|n| file(f64::from(n), "10.10.20.5", &format!("10.10.10.{n}"), "ADMIN$", "a.exe", A));
+        let mut s = stage(hospital());
+        s.play(admin(11..14).chain([file(14.5, "10.10.10.19", "10.10.10.30", "C$", "a.exe", A)]).chain(admin(15..19)).collect());
+        assert_eq!((s.worst(), s.findings()[0].orig.addr), (Some(Severity::Info), Some(a("10.10.20.5"))));
+        s.play((31..34).map(|n| file(f64::from(n), "10.10.10.19", &format!("10.10.10.{n}"), "C$", "a.exe", A)).collect());
+        let worst = s.findings().into_iter().max_by_key(|f| f.severity).unwrap();
+        assert_eq!((worst.severity, worst.orig.addr), (Severity::High, Some(a("10.10.10.19"))), "a spread beside it");
+    }
+
+    #[test]
+    fn an_administrator_that_has_it_from_a_terminal_passes_it_on() {
+        let mut s = stage(hospital());
+        s.play(vec![file(0.0, "10.10.10.19", "10.10.20.5", "ADMIN$", "a.exe", A)]);
+        s.play((11..14).map(|n| file(f64::from(n), "10.10.20.5", &format!("10.10.10.{n}"), "ADMIN$", "a.exe", A)).collect());
+        assert_eq!(s.worst(), Some(Severity::High));
     }
 
     #[test]

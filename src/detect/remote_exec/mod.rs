@@ -6,7 +6,7 @@ mod acts;
 mod tests;
 mod web;
 
-use super::pair::{Excuse, Scale, Sign, account, excuse, signs};
+use super::pair::{Excuse, NO_SESSION, Scale, Sign, account, cut, excuse, signs};
 use super::signature::{Signature, SignatureError};
 use super::{Detector, Finding, Scene, Subject};
 use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp};
@@ -67,6 +67,11 @@ pub fn build(s: &Signature) -> Result<Box<dyn Detector>, SignatureError> {
 const PAIRS: usize = 16_384;
 /// Texts kept of one pair: names and command lines.
 const TEXTS: usize = 8;
+/// Bytes kept of a name, and of a command line.
+const NAME: usize = 128;
+const COMMAND: usize = 512;
+/// From where or between whom nothing is usual.
+const STRANGE: &[&str] = &["terminal to terminal", "from a supplier or guest zone", "from the internet", "the source is in no ledger"];
 
 /// One kind of act between two hosts.
 #[derive(Clone, Debug)]
@@ -89,6 +94,8 @@ struct Story {
     /// A program left in an administrative share: its name and size, when.
     left: Option<(String, u64, Timestamp)>,
     said: Option<(Severity, usize)>,
+    /// What was said of the two before the last silence: how bad, of which acts.
+    before: Option<(Severity, Vec<Act>)>,
 }
 
 /// What administrators do, by administrator: one line for all their hosts.
@@ -116,17 +123,18 @@ impl RemoteExec {
     }
     /// The story of a pair that goes on, or a new one after a long silence.
     fn story(&mut self, orig: Addr, resp: Addr, now: Timestamp) -> &mut Story {
-        let window = self.tuning.window;
+        let (window, known) = (self.tuning.window, self.tuning.known);
         let s = self.stories.entry((orig, resp), Story::default);
         if s.last_ts != Timestamp::default() && now.since(s.last_ts) > window {
-            *s = Story::default();
+            let before = if now.since(s.last_ts) <= known { s.told() } else { None };
+            *s = Story { before, ..Story::default() };
         }
         s.last_ts = s.last_ts.max(now);
         s
     }
     fn left(&mut self, flow: &FlowInfo, life: &Life, ts: Timestamp) {
         if super::admin_share::is_program_left(life) {
-            let name = format!("{}\\{}", life.share, life.path);
+            let name = cut(&format!("{}\\{}", life.share, life.path), NAME).to_owned();
             self.story(flow.tuple.orig, flow.tuple.resp, ts).left = Some((name, life.written.bytes, ts));
         }
     }
@@ -134,7 +142,7 @@ impl RemoteExec {
         let (orig, resp) = (flow.tuple.orig, flow.tuple.resp);
         let s = self.story(orig, resp, event.ts);
         s.add(new, event, flow);
-        for (list, text) in [(&mut s.targets, target), (&mut s.commands, command)] {
+        for (list, text) in [(&mut s.targets, cut(target, NAME)), (&mut s.commands, cut(command, COMMAND))] {
             if !text.is_empty() && list.len() < TEXTS && !list.iter().any(|x| x == text) {
                 list.push(text.to_owned());
             }
@@ -145,9 +153,10 @@ impl RemoteExec {
             Excuse::Administrator if new.0.weight() != Weight::Grave => self.round(flow, new, event.ts, scene, out),
             excused => {
                 let (points, reasons) = self.judge(s, orig, resp, scene);
-                let Some(severity) = self.severity(s, points, excused) else { return };
+                let backup = scene.assets.role(orig) == crate::site::Role::Backup;
+                let Some(severity) = self.severity(s, (points, &reasons), excused, backup) else { return };
                 let weight = s.done.len() + s.targets.len() + s.commands.len();
-                if s.said.is_some_and(|said| severity <= said.0 && weight <= said.1) {
+                if s.said.is_some_and(|said| severity <= said.0 && weight <= said.1) || s.is_repeated(severity) {
                     return;
                 }
                 let severity = severity.max(s.said.map_or(Severity::Info, |said| said.0));
@@ -174,7 +183,7 @@ impl RemoteExec {
         all.extend(signs(scene, orig, resp, began, self.tuning.known));
         (all.iter().map(|s| s.1).sum(), all.into_iter().map(|s| s.0).collect())
     }
-    fn severity(&self, s: &Story, points: f64, excused: Excuse) -> Option<Severity> {
+    fn severity(&self, s: &Story, (points, reasons): (f64, &[&str]), excused: Excuse, backup: bool) -> Option<Severity> {
         let worst = self.tuning.scale.severity(points)?;
         let most = match s.outcome() {
             Outcome::Succeeded | Outcome::Answered => Severity::High,
@@ -182,8 +191,25 @@ impl RemoteExec {
             Outcome::Attempted => Severity::Medium,
             Outcome::Refused | Outcome::Failed => Severity::Low,
         };
-        let most = if excused == Excuse::None { most } else { most.min(Severity::Low) };
+        let most = match excused {
+            Excuse::None => most.min(self.usual(s, reasons)),
+            // Hives and traces: nobody administers by them, and a backup reads them by its own means.
+            Excuse::Administrator if !backup => most.min(Severity::Medium),
+            Excuse::Administrator | Excuse::Maintainer => most.min(Severity::Low),
+        };
         Some(worst.min(most))
+    }
+    /// The most of what administrators without a role in the ledger do all day: they start and stop what is there, and use WMI. What comes from where
+    /// nobody administers, or with a program of one's own, is not usual.
+    fn usual(&self, s: &Story, reasons: &[&str]) -> Severity {
+        let is = |words: &[&str]| reasons.iter().any(|r| words.contains(r));
+        let program = s.left.is_some() || s.commands.iter().any(|c| acts::is_command_line(c));
+        let heaviest = |w: Weight| s.done.iter().any(|d| d.act.weight() == w);
+        let stops = s.done.iter().any(|d| d.act == Act::StopService && d.count > 1);
+        if program || stops || is(STRANGE) || heaviest(Weight::Program) || heaviest(Weight::Grave) {
+            return Severity::High;
+        }
+        if heaviest(Weight::Method) && is(&[NO_SESSION]) { Severity::Medium } else { Severity::Low }
     }
     /// An administrator at work: noted, with all its hosts.
     fn round(&mut self, flow: &FlowInfo, new: (Act, Outcome), ts: Timestamp, scene: &Scene<'_>, out: &mut Vec<Finding>) {
@@ -250,6 +276,17 @@ impl Story {
             }
             None => self.done.push(Done { act, outcome, ts: event.ts, count: 1, flow: *flow, packet: event.packet }),
         }
+    }
+    /// What was said of the two up to now.
+    fn told(&self) -> Option<(Severity, Vec<Act>)> {
+        match self.said {
+            Some(said) => Some((said.0, self.done.iter().map(|d| d.act).collect())),
+            None => self.before.clone(),
+        }
+    }
+    /// All of it was said before, and no milder: a script that comes every hour is one finding.
+    fn is_repeated(&self, severity: Severity) -> bool {
+        self.before.as_ref().is_some_and(|b| severity <= b.0 && self.done.iter().all(|d| b.1.contains(&d.act)))
     }
     /// The best that was reached.
     fn outcome(&self) -> Outcome {

@@ -122,7 +122,37 @@ fn administrators_are_noted_once_with_their_hosts_but_hives_are_nobodys_work() {
     let f = s.findings();
     assert_eq!((f.len(), f[0].severity, f[0].count), (1, Severity::Info, 5));
     s.play(vec![call(60.0, admin, PC, "winreg", 20, Some(0), ["C:\\Windows\\Temp\\x.tmp", ""])]);
-    assert_eq!(s.worst(), Some(Severity::Low));
+    assert_eq!(s.worst(), Some(Severity::Medium));
+}
+
+#[test]
+fn control_is_low_and_wmi_medium_unless_it_is_between_terminals_or_with_a_program() {
+    let of = |from: &str, name: &str, op: u16| {
+        let mut s = stage(hospital());
+        s.play(vec![call(0.0, from, PC, name, op, Some(0), ["", ""])]);
+        s.worst()
+    };
+    let server = "10.10.20.10";
+    for (name, op) in [("initshutdown", 0), ("winreg", 22), ("svcctl", 19)] {
+        assert_eq!(of(server, name, op), Some(Severity::Low), "{name} by a server");
+        assert!(of(OTHER, name, op) >= Some(Severity::Medium), "{name} by a colleague's computer");
+    }
+    assert_eq!((of(server, "IWbemServices", 24), of(OTHER, "IWbemServices", 24)), (Some(Severity::Medium), Some(Severity::High)));
+    let mut s = stage(hospital());
+    s.play(vec![file(0.0, server, PC, "\\\\pc12\\ADMIN$", "a.exe", Magic::Pe), call(1.0, server, PC, "IWbemServices", 24, Some(0), ["", ""])]);
+    assert_eq!(s.worst(), Some(Severity::High), "a program was left before");
+}
+
+#[test]
+fn what_comes_every_hour_is_said_once_and_another_act_again() {
+    let mut s = stage(crate::site::Site::default());
+    let hourly = |n: u32, name: &str, op: u16| call(f64::from(n) * 4000.0, "10.0.0.5", "10.0.0.9", name, op, Some(0), ["", ""]);
+    s.play((0..12).map(|n| hourly(n, "IWbemServices", 24)).collect());
+    assert_eq!(s.said.len(), 1);
+    s.play(vec![hourly(12, "winreg", 20)]);
+    assert_eq!((s.said.len(), s.worst()), (2, Some(Severity::High)), "a hive");
+    s.play(vec![hourly(60, "IWbemServices", 24)]);
+    assert_eq!(s.said.len(), 3, "after days it is news");
 }
 
 #[test]
