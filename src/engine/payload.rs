@@ -74,6 +74,18 @@ fn probe<'a>(flow: &Flow, payload: &'a [u8], from: usize, ts: Timestamp) -> Prob
     Probe { payload, from: side(from), orig_port: t.orig_port, resp_port: t.resp_port, ts }
 }
 
+/// Did this side say its first sequence number?
+fn greeted(flow: &Flow, side: usize) -> bool {
+    flow.has(if side == 0 { bit::SYN } else { bit::SYN_ACK })
+}
+
+/// Where the stream of one side begins: behind its SYN if this is its first payload, though it may have come before its turn; else here.
+fn beginning(flow: &Flow, from: usize, p: &Packet) -> u32 {
+    let (Some(payload), Some(missed)) = (flow.payload.get(from), flow.missed.get(from)) else { return p.seq };
+    let first = greeted(flow, from) && *payload == u64::from(p.wire_payload_len);
+    if first { p.seq.wrapping_sub(*missed) } else { p.seq }
+}
+
 /// Asks all protocols of the transport; `Some(n)` is certain, `Err(())` means none can be it.
 fn recognise(flow: &Flow, p: &Probe<'_>) -> Result<Option<usize>, ()> {
     let stream = flow.proto == proto::TCP;
@@ -158,7 +170,9 @@ impl Readers {
     }
     /// A first payload: begins a stream unless no protocol can be it.
     fn open(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8]) -> bool {
-        let verdict = recognise(flow, &probe(flow, payload, from, p.ts));
+        let start = beginning(flow, from, p);
+        // What comes before its turn is no beginning: what it is will be seen when the rest is there.
+        let verdict = if start == p.seq { recognise(flow, &probe(flow, payload, from, p.ts)) } else { Ok(None) };
         flow.probes += 1;
         if verdict.is_err() {
             if flow.probes >= 2 {
@@ -180,7 +194,10 @@ impl Readers {
             stream.mind.start(flow, n);
         }
         if let Some(o) = stream.order.get_mut(from) {
-            o.begin(p.seq);
+            o.begin(start);
+        }
+        if let (true, Some(o), Some(next)) = (greeted(flow, 1 - from), stream.order.get_mut(1 - from), flow.next_seq.get(1 - from)) {
+            o.begin(*next);
         }
         if let Some(slot) = self.streams.get_mut(at as usize) {
             *slot = Some(Box::new(stream));
