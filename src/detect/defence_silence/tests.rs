@@ -68,6 +68,20 @@ fn night_holes_moves_and_what_was_never_learned_are_silent() {
     assert_eq!(say(vec![web.collect(), work(11..15, 0, 300)]), [], "a web page that nobody needs any more");
 }
 
+#[test]
+fn updates_once_a_day_and_a_console_s_page_are_no_reports() {
+    // Five connections within two minutes in the morning, eight days long; switched off at night, while the servers talk on.
+    let mornings = (0..8u32).flat_map(|d| {
+        let checks = (11..18)
+            .flat_map(move |h| (0..5).map(move |k| touch(f64::from(d * 1440) * MIN + f64::from(h + 25 * k), h, EDR, 8530, Outcome::Answered)));
+        checks.chain(work(11..18, d * 1440, d * 1440 + 480)).chain(work(99..100, d * 1440 + 480, d * 1440 + 1440))
+    });
+    assert_eq!(say(vec![mornings.collect()]), []);
+    // 10.10.20.5 is listed as management.
+    let page = (0..8).flat_map(|m| (11..18).map(move |h| touch(f64::from(m) * 10.0 * MIN + f64::from(h), h, "10.10.20.5", 443, Outcome::Answered)));
+    assert_eq!(say(vec![page.collect(), work(11..18, 0, 300), work(5..6, 0, 300)]), []);
+}
+
 fn stop(secs: f64, from: &str, host: u32, service: &str, returned: u32) -> Vec<Event> {
     let f = flow(at(secs), from, &format!("10.10.20.{host}"), 445);
     let call = |op, target: &str, value: &str| {
