@@ -44,6 +44,7 @@ pub struct Tuning {
     down: Span,
     hole: Span,
     stops: usize,
+    mass: usize,
     window: Span,
 }
 
@@ -52,7 +53,7 @@ impl Tuning {
     pub fn from_signature(s: &Signature) -> Result<Tuning, SignatureError> {
         let [contacts, apart, learned, pauses, patience, together] =
             s.require_all(["contacts", "apart", "learned", "pauses", "patience", "together"])?;
-        let [hosts, many, down, hole, stops, window] = s.require_all(["hosts", "many", "down", "hole", "stops", "window"])?;
+        let [hosts, many, down, hole, stops, mass, window] = s.require_all(["hosts", "many", "down", "hole", "stops", "mass", "window"])?;
         Ok(Tuning {
             contacts: contacts as u32,
             apart: Span::secs(apart as u64),
@@ -65,6 +66,7 @@ impl Tuning {
             down: Span::secs(down as u64),
             hole: Span::secs(hole as u64),
             stops: stops as usize,
+            mass: mass as usize,
             window: Span::secs(window as u64),
         })
     }

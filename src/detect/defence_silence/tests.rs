@@ -102,7 +102,9 @@ fn stop(secs: f64, from: &str, host: u32, service: &str, returned: u32) -> Vec<E
         };
         Message::Rpc(Box::new(Rpc::Call(c)))
     };
-    vec![message(at(secs), f, true, call(16, service, "")), message(at(secs + 0.1), f, true, call(1, "", "stop"))]
+    let (opens, stops) = (service.split(','), service.split(',').map(|_| call(1, "", "stop")));
+    let all = opens.map(|s| call(16, s, "")).chain(stops);
+    all.enumerate().map(|(i, c)| message(at(secs + 0.01 * i as f64), f, true, c)).collect()
 }
 
 #[test]
@@ -113,4 +115,16 @@ fn protection_stopped_on_several_hosts_is_high_and_the_management_s_own_is_not()
     assert_eq!(say(vec![all("10.10.20.5", 0)])[0].0, Severity::Info);
     assert_eq!(say(vec![stop(0.0, "10.10.10.12", 10, "WinDefend", 0)])[0].0, Severity::Low);
     assert_eq!(say(vec![(0..9).flat_map(|i| stop(f64::from(i) * 5.0, "10.10.10.12", 10 + i, "Spooler", 0)).collect()]), []);
+    let five = (0..5).flat_map(|i| stop(f64::from(i) * 5.0, "10.10.20.5", 10 + i, "Sense", 0)).collect();
+    assert_eq!(say(vec![five]).last().map(|f| f.0), Some(Severity::Medium), "nobody's daily work");
+}
+
+#[test]
+fn all_opened_then_all_stopped_counts_all_and_names_alike_count_nothing() {
+    let three = say(vec![stop(0.0, "10.10.10.12", 10, "WinDefend,Sense,SepMasterService", 0)]);
+    assert_eq!(three.last().map(|f| (f.0, f.2)), Some((Severity::High, 3)));
+    let seen = say(vec![stop(0.0, "10.10.10.12", 10, "WinDefend,Spooler", 0).into_iter().take(3).collect()]);
+    assert_eq!(seen, [], "the one opened last is stopped");
+    let alike = "hasplms,SentinelKeysServer,SensorService,SensrSvc,mfeedservice,VeeamVssSupport,elasticsearch";
+    assert_eq!(say(vec![stop(0.0, "10.10.10.12", 10, alike, 0)]), []);
 }
