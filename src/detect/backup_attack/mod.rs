@@ -129,7 +129,9 @@ impl BackupAttack {
         if let Some(work) = self.work.get_mut(&(client, server)) {
             new.iter().for_each(|path| work.saved(now, key(life, path)));
         }
-        let makes = life.action == 2 && life.written.bytes > 0 && new.is_some_and(|p| is_named(p) || says_backup(life));
+        // Written here, or given a backup's name when it was complete.
+        let writes = life.action == 2 && life.written.bytes > 0 && new.is_some_and(|p| is_named(p) || says_backup(life));
+        let makes = writes || !is_named(&life.path) && life.renamed_to.as_deref().is_some_and(is_named);
         let how = destroyed(life).filter(|_| weight > 0.0);
         if !makes && how.is_none() {
             return;

@@ -47,6 +47,8 @@ fn renamed_and_overwritten_backups_count_and_partial_ones_do_not() {
     let to = |p: String, to: String| Life { path: p.into(), action: 1, renamed_to: Some(to.into()), ..Life::default() };
     let locked = (0..4).map(|i| to(format!("j{i}.vbk"), format!("j{i}.vbk.qx"))).collect();
     assert_eq!(say(work("10.10.20.20", VAULT, "repo", locked)), Some(Severity::Medium));
+    let turn = (0..9).flat_map(|i| [make(format!("j{i}.tmp")), to(format!("j{i}.tmp"), format!("j{i}.bak")), delete(format!("old{i}.bak"))]);
+    assert_eq!(say(work("10.10.20.20", VAULT, "sql", turn.collect())), None);
     let done = (0..9).map(|i| to(format!("j{i}.vbk.tmp"), format!("j{i}.vbk"))).collect();
     assert_eq!(say(work("10.10.20.20", VAULT, "repo", done)), None);
 }
