@@ -84,8 +84,8 @@ struct Host {
     conflict: Option<Timestamp>,
     /// Who logged on to it after an answer, as whom.
     victims: Vec<(Addr, String, FlowInfo)>,
-    /// Logons passed on to: from whom, to whom, over the web alone.
-    relayed: Vec<(Addr, Addr, bool)>,
+    /// Logons passed on to: from whom, to whom, over the web alone, when.
+    relayed: Vec<(Addr, Addr, bool, Timestamp)>,
     said: Option<(Severity, usize, usize, Timestamp)>,
 }
 
@@ -203,8 +203,8 @@ impl NamePoisoning {
         }
         let foreign = owner.is_some_and(|o| is_another(scene, o, sender));
         let host = self.hosts.entry(sender, Host::default);
-        host.answers.retain(|a| ts.since(a.at) <= self.tuning.window);
-        host.conflict = if foreign { Some(ts) } else { host.conflict.filter(|at| ts.since(*at) <= OWNED) };
+        host.forget(ts, self.tuning.window);
+        host.conflict = if foreign { Some(ts) } else { host.conflict };
         let known = host.answers.iter().any(|a| a.name == name && a.to == to);
         if !known && host.answers.len() < KEPT {
             host.answers.push(Answered { name, at: ts, to, given, flow: *flow });
@@ -229,6 +229,7 @@ impl NamePoisoning {
         }
         let liar = *self.lures.get(&(t.orig, t.resp)).filter(|_| n.kind == 3 && !n.anonymous)?;
         let host = self.hosts.get_mut(&liar)?;
+        host.forget(ts, self.tuning.window);
         let lured = host.answers.iter().any(|a| a.to == t.orig && a.given == t.resp && ts.since(a.at) <= self.tuning.after);
         if !lured || host.victims.iter().any(|v| v.0 == t.orig) || host.victims.len() >= KEPT {
             return None;
@@ -254,10 +255,11 @@ impl NamePoisoning {
         };
         let web = |s| matches!(s, Service::Http | Service::Tls | Service::Unknown);
         let host = self.hosts.entry(middle, Host::default);
+        host.forget(ts, self.tuning.window);
         if from == to || host.relayed.iter().any(|r| r.0 == from && r.1 == to) || host.relayed.len() >= KEPT {
             return None;
         }
-        host.relayed.push((from, to, web(old.service) && web(new.service)));
+        host.relayed.push((from, to, web(old.service) && web(new.service), ts));
         Some(middle)
     }
 }
@@ -287,6 +289,13 @@ fn label(name: &str) -> String {
 }
 
 impl Host {
+    /// What is long ago is no part of the story: answers of another hour, disputes and deeds of another day.
+    fn forget(&mut self, now: Timestamp, window: Span) {
+        self.answers.retain(|a| now.since(a.at) <= window);
+        self.conflict = self.conflict.filter(|at| now.since(*at) <= OWNED);
+        self.victims.retain(|v| now.since(v.2.first_ts) <= AGAIN);
+        self.relayed.retain(|r| now.since(r.3) <= AGAIN);
+    }
     /// The names that lead to one address, where they are most: who answers for others truly sends everybody elsewhere.
     fn names(&self) -> Vec<&str> {
         let mut all: BTreeMap<Addr, BTreeSet<&str>> = BTreeMap::new();
@@ -363,7 +372,7 @@ fn finding(me: Addr, host: &Host, severity: Severity, reasons: Vec<&'static str>
         f.add_resp(*victim);
         f.add_flow(flow);
     }
-    for (from, to, _) in &host.relayed {
+    for (from, to, ..) in &host.relayed {
         f.add_resp(*from);
         f.add_resp(*to);
     }

@@ -139,6 +139,12 @@ fn the_same_two_days_later_is_told_again() {
     assert_eq!(s.said.len(), before);
     s.play(all(172_800.0).collect());
     assert!(s.said.len() > before);
+    // Who was caught two days ago is no victim of today.
+    let mut s = stage();
+    s.play(all(0.0).chain(logon(5.0, "10.10.10.12", BAD, 9, 0xc000_0022)).collect());
+    let before = s.said.len();
+    s.play(all(172_800.0).collect());
+    assert!(s.said.len() > before && s.said.iter().skip(before).all(|f| f.severity < Severity::High), "{:?}", s.said);
 }
 
 #[test]
