@@ -216,9 +216,8 @@ impl NamePoisoning {
     fn own(&mut self, name: String, addr: Addr, at: Timestamp, scene: &Scene<'_>) {
         let new = Owner { addr, device: scene.assets.device_of(addr).map(|d| d.id), at };
         let owner = self.owners.entry(name, || new);
-        if at.since(owner.at) > OWNED {
-            *owner = new;
-        } else if owner.device == new.device && (owner.device.is_some() || owner.addr == addr) {
+        let same = owner.device == new.device && (owner.device.is_some() || owner.addr == addr);
+        if same || at.since(owner.at) > OWNED {
             *owner = new;
         }
     }
