@@ -14,6 +14,8 @@ use crate::protocols::dcerpc::{Call, Outcome as Answer, Rpc};
 pub const ID: &str = "ad-recon";
 /// Most questions kept of one source.
 const KEPT: usize = 256;
+/// After so long the same is told again.
+const AGAIN: Span = Span::hours(24);
 /// "Access denied", as a code that is returned and as a fault.
 const DENIED: u32 = 5;
 
@@ -116,7 +118,8 @@ struct Question {
 #[derive(Debug, Default)]
 struct Source {
     questions: Vec<Question>,
-    said: Option<(Severity, usize)>,
+    /// The worst said, how many questions there were, and when.
+    said: Option<(Severity, usize, Timestamp)>,
 }
 
 /// State.
@@ -131,7 +134,8 @@ impl AdRecon {
     pub fn new(tuning: Tuning) -> AdRecon {
         AdRecon { tuning, sources: BoundedMap::new(8_192) }
     }
-    fn admit(&mut self, ts: Timestamp, flow: &FlowInfo, c: &Call, kind: Kind) -> Addr {
+    /// The host that asks, if this is something new of it.
+    fn admit(&mut self, ts: Timestamp, flow: &FlowInfo, c: &Call, kind: Kind) -> Option<Addr> {
         let t = flow.tuple;
         let source = self.sources.entry(t.orig, Source::default);
         source.questions.retain(|q| ts.since(q.last) <= self.tuning.window);
@@ -139,11 +143,17 @@ impl AdRecon {
         let answered = matches!(c.outcome, Answer::Returned(_)) && !denied;
         let room = source.questions.len() < KEPT;
         match source.questions.iter_mut().find(|q| q.kind == kind && q.to == t.resp) {
-            Some(q) => (q.last, q.answered, q.denied) = (ts, q.answered | answered, q.denied | denied),
-            None if room => source.questions.push(Question { kind, to: t.resp, first: ts, last: ts, answered, denied, flow: *flow }),
-            None => {}
+            Some(q) => {
+                let old = (q.answered, q.denied);
+                (q.last, q.answered, q.denied) = (ts, q.answered | answered, q.denied | denied);
+                (old != (q.answered, q.denied)).then_some(t.orig)
+            }
+            None if room => {
+                source.questions.push(Question { kind, to: t.resp, first: ts, last: ts, answered, denied, flow: *flow });
+                Some(t.orig)
+            }
+            None => None,
         }
-        t.orig
     }
 }
 
@@ -157,8 +167,9 @@ impl Source {
     /// How many kinds of listings one host was asked for, at most.
     fn kinds(&self) -> usize {
         let listing = |q: &&Question| matches!(q.kind, Kind::Users | Kind::Groups | Kind::Members | Kind::Numbers);
-        let of = |to: Addr| self.questions.iter().filter(listing).filter(|q| q.to == to).count();
-        self.questions.iter().map(|q| of(q.to)).max().unwrap_or(0)
+        let mut all: Vec<Addr> = self.questions.iter().filter(listing).map(|q| q.to).collect();
+        all.sort_unstable();
+        all.chunk_by(|x, y| x == y).map(<[Addr]>::len).max().unwrap_or(0)
     }
     fn judge(&self, orig: Addr, m: &Tuning, scene: &Scene<'_>) -> Option<(Severity, Vec<&'static str>)> {
         let of = |kind: Kind| self.hosts(|q| q.kind == kind);
@@ -197,15 +208,16 @@ impl Detector for AdRecon {
         let EventKind::Message { flow, message: Message::Rpc(m), .. } = &event.kind else { return };
         let Rpc::Call(c) = m.as_ref() else { return };
         let Some(kind) = Kind::of(c, self.tuning.numbers) else { return };
-        let (orig, tuning) = (self.admit(event.ts, flow, c, kind), self.tuning);
+        let (Some(orig), tuning) = (self.admit(event.ts, flow, c, kind), self.tuning) else { return };
         let Some(source) = self.sources.get_mut(&orig) else { return };
         let Some((severity, reasons)) = source.judge(orig, &tuning, scene) else { return };
         let asked = source.questions.len();
-        if source.said.is_some_and(|s| severity <= s.0 && asked <= s.1) {
+        let said = source.said.filter(|s| event.ts.since(s.2) <= AGAIN);
+        // What is milder than what was said is no news; the same is at twice as many.
+        if said.is_some_and(|s| severity < s.0 || severity == s.0 && asked < 2 * s.1) {
             return;
         }
-        let severity = source.said.map_or(severity, |s| s.0.max(severity));
-        source.said = Some((severity, asked));
+        source.said = Some((severity, asked, event.ts));
         out.push(finding(orig, source, severity, reasons, scene));
     }
     fn held(&self) -> (usize, u64) {
@@ -280,6 +292,19 @@ mod tests {
         assert_eq!(worst(on(4, PC, "wkssvc", 2, 0)), Some(Severity::Medium));
         assert_eq!(worst(on(1, PC, "srvsvc", 12, 0)), Some(Severity::Low), "who looks after one server, or begins");
         assert_eq!(worst(on(9, "10.10.20.5", "srvsvc", 12, 0)), Some(Severity::Info));
+    }
+
+    #[test]
+    fn what_was_said_is_said_at_twice_as_many_and_again_another_day() {
+        let later = |all: Vec<Event>, secs: u64| all.into_iter().map(move |e| Event { ts: e.ts + Span::secs(secs), ..e });
+        let mut s = stage();
+        s.play(on(64, PC, "srvsvc", 12, 0));
+        assert!(s.said.len() <= 8, "low at 1, 2, then medium at 3, 6, high at 8, 16, 32, 64: {}", s.said.len());
+        let before = s.said.len();
+        s.play(later(on(1, PC, "srvsvc", 12, 0), 3_600).collect());
+        assert_eq!(s.said.len(), before, "one question after that is no news, and not grave");
+        s.play(later(on(9, PC, "srvsvc", 12, 0), 172_800).collect());
+        assert!(s.said.len() > before && s.worst() == Some(Severity::High));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp};
 use crate::bounded::BoundedMap;
 use crate::event::{Event, EventKind, FlowInfo, FlowRecord, Interest};
 use crate::protocols::Message;
+use crate::protocols::field::cut;
 use crate::protocols::smb::Smb;
 use crate::protocols::smb::life::Work;
 use crate::site::Role;
@@ -20,6 +21,9 @@ pub const ID: &str = "printer-burst";
 const PRINTER_TREE: u8 = 3;
 /// IPP: questions of a driver are as long as small jobs, so a job must be longer.
 const IPP: u16 = 631;
+/// Characters kept of a queue's name, and of its path.
+const NAME: usize = 128;
+const PATH: usize = 256;
 /// Jobs remembered per host.
 const JOBS: usize = 64;
 
@@ -140,7 +144,7 @@ impl PrinterBurst {
         let severity = match () {
             () if scene.site.may_administer(orig) || is_administrator(scene.assets.role(orig)) => Severity::Info,
             // A print server, or one that prints labels all day, sends alike jobs to several printers; to many more than usual it does not.
-            () if habit && (n < tuning.habitual || !fast) => return,
+            () if habit && (n < tuning.habitual.max(2 * source.habit.len()) || !fast) => return,
             () if habit => Severity::Medium,
             () if n >= tuning.many || fast && off => Severity::High,
             () if fast || off => Severity::Medium,
@@ -232,16 +236,16 @@ impl Detector for PrinterBurst {
             EventKind::Flow(r) => self.flow(r, scene, out),
             EventKind::Message { flow, message: Message::Smb(m), .. } => {
                 if let Smb::Tree { path, status: 0, kind: PRINTER_TREE } = m.as_ref() {
-                    self.queues.insert((flow.uid, path.to_lowercase()), ());
+                    self.queues.insert((flow.uid, cut(&path.to_lowercase(), PATH)), ());
                 }
             }
             EventKind::Message { flow, message: Message::SmbWork(w), .. } => {
                 if let Work::Life(l) = w.as_ref()
                     && l.closed
                     && l.written.bytes >= self.tuning.job
-                    && self.queues.contains(&(flow.uid, l.share.to_lowercase()))
+                    && self.queues.contains(&(flow.uid, cut(&l.share.to_lowercase(), PATH)))
                 {
-                    let queue = l.share.rsplit('\\').next().unwrap_or_default().to_owned();
+                    let queue = cut(l.share.rsplit('\\').next().unwrap_or_default(), NAME);
                     let job = Job { ts: scene.now, printer: (flow.tuple.resp, queue), bytes: l.written.bytes, flow: *flow };
                     self.job(job, scene, out);
                 }
@@ -308,6 +312,15 @@ mod tests {
             ended(record(flow(at(f64::from(i)), "10.10.10.12", &format!("10.10.10.{}", 200 + i), 631), at(f64::from(i) + 0.3), [900, 4_000]))
         });
         assert_eq!(say(ipp.collect()), None);
+        let rounds = (0..3u32)
+            .flat_map(|r| (0..14).map(move |i| job(f64::from(r) * 2_000.0 + f64::from(i) * 2.0, "10.10.20.40", 200 + i, 1_500 + 900 * u64::from(r))));
+        let mut s = stage();
+        s.play(rounds.skip(14).collect());
+        let first = s.said.len();
+        s.play((0..14).map(|i| job(9_000.0 + f64::from(i) * 2.0, "10.10.20.40", 200 + i, 1_500)).collect());
+        assert_eq!(s.said.len(), first, "as many as it is used to");
+        s.play((0..28).map(|i| job(20_000.0 + f64::from(i) * 2.0, "10.10.20.40", 200 + i, 1_500)).collect());
+        assert!(s.said.len() > first, "twice as many");
         let own = (0..9).map(|i| job(f64::from(i) * 20.0, "10.10.10.12", 200 + i % 3, 3_000 + 4_000 * u64::from(i))).collect();
         assert_eq!(say(own), None, "different documents");
         let firmware = (0..9).map(|i| job(f64::from(i), "10.10.20.41", 200 + i, 900_000)).collect();

@@ -233,12 +233,12 @@ pub const BACKUP_ATTACK: Recipe = Recipe {
     id: "backup-attack",
     attack: |net| {
         // The account is tried, then let in; what is on the share is deleted job by job.
-        for i in 0..4 {
-            let mut s = Smb::connect(net, T + i * 2 * S, &WARD[6], &BACKUP);
+        for i in 0..9 {
+            let mut s = Smb::connect(net, T + i * 3 * S, &WARD[6], &BACKUP);
             s.logon(net, &INTRUDER, LOGON_FAILURE);
             s.tcp.close(net);
         }
-        let mut s = session(net, T + 10 * S, &WARD[6], &BACKUP, &INTRUDER, "repository");
+        let mut s = session(net, T + 30 * S, &WARD[6], &BACKUP, &INTRUDER, "repository");
         s.list(net, "jobs");
         for i in 0..9 {
             s.delete(net, &format!("jobs\\emr-2026-11-{:02}.vbk", 12 + i));
@@ -276,7 +276,7 @@ pub const BACKUP_ATTACK: Recipe = Recipe {
     },
     site: "",
     attack_is: &[
-        "WARD-PC07 is refused four times by the backup server, then let in, lists the repository and deletes nine backup files within three seconds.",
+        "WARD-PC07 is refused nine times by the backup server, then let in, lists the repository and deletes nine backup files within three seconds.",
     ],
     benign_is: &[
         "The record server's database keeps its copies on the backup server: five new ones under a temporary name, the five oldest deleted.",

@@ -22,8 +22,10 @@ pub(super) type Server = (Addr, u16);
 struct Habit {
     first: Timestamp,
     last: Timestamp,
+    /// Contacts, those shortly after each other as one, and when the last of them began.
     contacts: u32,
-    /// The longest pause while it was awake.
+    counted: Timestamp,
+    /// The longest time awake without a contact, whether a contact or sleep ended it.
     pause: Span,
     silent: bool,
 }
@@ -89,24 +91,40 @@ impl Contacts {
     /// A host opened something and was answered.
     pub fn wake(&mut self, host: Addr, now: Timestamp) {
         let a = self.awake.entry(host, || Awake { since: now, last: now });
-        if now.since(a.last) > ASLEEP {
+        let before = *a;
+        let slept = now.since(before.last) > ASLEEP;
+        if slept {
             a.since = now;
         }
         a.last = a.last.max(now);
+        if slept {
+            self.sleep(host, before);
+        }
+    }
+    /// A time awake is over: who reports once a day was silent for the rest of it, and that is its habit.
+    fn sleep(&mut self, host: Addr, awake: Awake) {
+        let since = if self.resumed <= awake.last { awake.since.max(self.resumed) } else { awake.since };
+        for (server, _) in self.servers.iter() {
+            if let Some(h) = self.agents.get_mut(&(host, *server)) {
+                h.pause = h.pause.max(awake.last.since(h.last.max(since)));
+            }
+        }
     }
     /// Since when the host is awake without a pause that nobody saw.
     fn awake_since(&self, host: Addr) -> Option<(Timestamp, Timestamp)> {
         self.awake.get(&host).map(|a| (a.since.max(self.resumed), a.last))
     }
     /// A defence server answered a host; a long connection counts as one contact whenever it is heard of.
-    pub fn answered(&mut self, host: Addr, server: Server, now: Timestamp) {
+    pub fn answered(&mut self, host: Addr, server: Server, now: Timestamp, apart: Span) {
         let awake = self.awake_since(host).map_or(now, |a| a.0);
-        let h = self.agents.entry((host, server), || Habit { first: now, last: now, contacts: 0, pause: Span(0), silent: false });
-        // A pause in which the host slept, or nothing was captured, is no pause of its own.
-        if awake <= h.last {
-            h.pause = h.pause.max(now.since(h.last));
+        let new = Habit { first: now, last: now, contacts: 0, counted: now, pause: Span(0), silent: false };
+        let h = self.agents.entry((host, server), || new);
+        // What the host slept, or nothing was captured, is no pause of its own.
+        h.pause = h.pause.max(now.since(h.last.max(awake)));
+        if h.contacts == 0 || now.since(h.counted) >= apart {
+            (h.contacts, h.counted) = (h.contacts.saturating_add(1), now);
         }
-        (h.last, h.contacts, h.silent) = (h.last.max(now), h.contacts.saturating_add(1), false);
+        (h.last, h.silent) = (h.last.max(now), false);
         let s = self.servers.entry(server, State::default);
         s.answered = s.answered.max(now);
         s.failing.clear();
@@ -175,5 +193,5 @@ impl Contacts {
 }
 
 fn is_learned(h: &Habit, tuning: &Tuning) -> bool {
-    h.contacts >= tuning.contacts && h.last.since(h.first) >= tuning.learned
+    h.contacts >= tuning.contacts && h.counted.since(h.first) >= tuning.learned
 }

@@ -14,7 +14,6 @@ use crate::bounded::BoundedMap;
 use crate::event::{Event, EventKind, FlowInfo, Interest};
 use crate::protocols::Message;
 use crate::protocols::dcerpc::Rpc;
-use crate::site::Role;
 use contacts::{Contacts, News, Server};
 use services::Services;
 
@@ -35,6 +34,7 @@ const STOPS: Span = Span::hours(24);
 #[derive(Clone, Copy, Debug)]
 pub struct Tuning {
     contacts: u32,
+    apart: Span,
     learned: Span,
     pauses: u64,
     patience: Span,
@@ -44,16 +44,19 @@ pub struct Tuning {
     down: Span,
     hole: Span,
     stops: usize,
+    mass: usize,
     window: Span,
 }
 
 impl Tuning {
     /// From the signature.
     pub fn from_signature(s: &Signature) -> Result<Tuning, SignatureError> {
-        let [contacts, learned, pauses, patience, together] = s.require_all(["contacts", "learned", "pauses", "patience", "together"])?;
-        let [hosts, many, down, hole, stops, window] = s.require_all(["hosts", "many", "down", "hole", "stops", "window"])?;
+        let [contacts, apart, learned, pauses, patience, together] =
+            s.require_all(["contacts", "apart", "learned", "pauses", "patience", "together"])?;
+        let [hosts, many, down, hole, stops, mass, window] = s.require_all(["hosts", "many", "down", "hole", "stops", "mass", "window"])?;
         Ok(Tuning {
             contacts: contacts as u32,
+            apart: Span::secs(apart as u64),
             learned: Span::secs(learned as u64),
             pauses: pauses as u64,
             patience: Span::secs(patience as u64),
@@ -63,6 +66,7 @@ impl Tuning {
             down: Span::secs(down as u64),
             hole: Span::secs(hole as u64),
             stops: stops as usize,
+            mass: mass as usize,
             window: Span::secs(window as u64),
         })
     }
@@ -113,7 +117,7 @@ impl DefenceSilence {
         }
         let server = (t.resp, t.resp_port);
         if answered {
-            self.contacts.answered(t.orig, server, now);
+            self.contacts.answered(t.orig, server, now, self.tuning.apart);
         } else {
             self.contacts.failed(t.orig, server, now, &self.tuning);
         }
@@ -130,7 +134,7 @@ impl DefenceSilence {
         let story = format!("{}:{}:silent", server.0, server.1);
         let Some(mut f) = self.finding(server, false, (severity, n), story, first, scene) else { return };
         (f.first_ts, f.outcome) = (since, Outcome::Attempted);
-        let mut reasons = vec!["hosts that are awake no longer report to their protection server"];
+        let mut reasons = vec!["hosts that are awake no longer report to their protection server: victims, not culprits"];
         reasons.extend(stopped.then_some("protection services were stopped from afar before"));
         f.set("reasons", reasons);
         let listed = hosts.iter().take(Finding::MAX_RESP);
@@ -168,14 +172,14 @@ impl DefenceSilence {
     }
 }
 
-/// A server that computers report to: by the port, by its name, or as the ledger has it on a port that is no administration and no name service.
+/// A server that computers report to: by the port, or by its name on a web port. The ledger's role does not tell: consoles have web pages, too.
 fn is_defence(scene: &Scene<'_>, a: Addr, port: u16) -> bool {
     if PORTS.contains(&port) {
         return true;
     }
     let web = matches!(port, 80 | 443 | 8080 | 8081 | 8443);
     let named = || scene.assets.names.of(a).is_some_and(|n| n.to_lowercase().split(['.', '-', '_']).any(|w| NAMES.contains(&w)));
-    web && (scene.assets.role(a) == Role::Management || named())
+    web && named()
 }
 
 impl Detector for DefenceSilence {

@@ -6,57 +6,90 @@ use crate::base::{Addr, Outcome, Service, Severity, Span, Timestamp};
 use crate::bounded::BoundedMap;
 use crate::event::FlowInfo;
 use crate::protocols::dcerpc::{self, Call};
+use crate::protocols::field::cut;
 use std::collections::BTreeSet;
 
-/// Parts of the names of protection and backup services.
-const GUARDS: &[&str] = &[
+/// Names of protection services; what ends in a star begins like this.
+const PROTECTION: &[&str] = &[
     "windefend",
     "wdnissvc",
-    "mssense",
     "sense",
     "wscsvc",
-    "securityhealth",
+    "securityhealthservice",
     "mpssvc",
-    "sophos",
+    "sophos*",
     "savservice",
+    "savadminservice",
+    "hmpalertsvc",
     "mcshield",
-    "mfe",
+    "mfemms",
+    "mfefire",
+    "mfevtp",
+    "mfeesp",
+    "mfetp",
+    "mfewc",
+    "masvc",
     "macmnsvc",
+    "mcafee*",
     "ntrtscan",
     "tmlisten",
     "tmccsf",
+    "tmbmserver",
     "ds_agent",
-    "symantec",
-    "sepmaster",
+    "symantec*",
+    "sepmasterservice*",
+    "sepscanservice",
     "smcservice",
-    "ccsvchst",
     "avp",
+    "avp1*",
+    "avp2*",
+    "avp.*",
     "klnagent",
     "ekrn",
-    "csfalcon",
+    "csfalconservice",
     "csagent",
-    "cylance",
+    "cylancesvc",
     "cbdefense",
-    "carbonblack",
-    "sentinel",
-    "epsecurity",
-    "bdredline",
-    "fireeye",
+    "carbonblack*",
+    "sentinelagent",
+    "sentinelstaticengine",
+    "sentinelhelperservice",
+    "epsecurityservice",
+    "epprotectedservice",
+    "bdredline*",
     "xagt",
-    "elastic",
+    "elastic agent",
+    "elastic endpoint",
+    "elasticendpoint",
     "sysmon",
-    "veeam",
+    "sysmon64",
+];
+/// Names of backup services. Helpers that a backup server puts on its clients for an hour, and takes away, are not among them.
+const BACKUP: &[&str] = &[
     "vss",
-    "acronis",
-    "backupexec",
-    "wbengine",
     "swprv",
-    "arcserve",
+    "wbengine",
+    "veeambackupsvc",
+    "veeambrokersvc",
+    "veeamcatalogsvc",
+    "veeamcloudsvc",
+    "veeamdeploysvc",
+    "veeamdeploymentservice",
+    "veeamendpointbackupsvc",
+    "veeammountsvc",
+    "veeamnfssvc",
+    "veeamtransportsvc",
+    "acronis*",
+    "acrsch2svc",
+    "backupexec*",
+    "arcserve*",
 ];
 /// Handles and originators remembered.
 const OPEN: usize = 4_096;
-/// Services listed.
+/// Services listed, and held open on one association.
 const LISTED: usize = 64;
+/// Bytes kept of a name.
+const NAME: usize = 128;
 
 /// One originator's stops.
 #[derive(Debug, Default)]
@@ -69,11 +102,18 @@ struct Stops {
     flow: Option<FlowInfo>,
 }
 
+impl Stops {
+    /// Hosts that lost a protection service.
+    fn unprotected(&self) -> usize {
+        self.done.iter().filter(|s| is_one_of(&s.1, PROTECTION)).map(|s| s.0).collect::<BTreeSet<Addr>>().len()
+    }
+}
+
 /// All of them.
 #[derive(Debug)]
 pub(super) struct Services {
-    /// The service that was opened last on an association.
-    open: BoundedMap<(u64, u128), String>,
+    /// Services opened on an association, in order, and whether each was stopped since. Calls do not tell by which handle.
+    open: BoundedMap<(u64, u128), Vec<(String, bool)>>,
     stops: BoundedMap<Addr, Stops>,
     last_stop: Option<Timestamp>,
 }
@@ -98,7 +138,15 @@ impl Services {
         let done = matches!(call.outcome, dcerpc::Outcome::Returned(Some(0)));
         match call.operation() {
             "OpenServiceW" | "OpenServiceA" if !call.target.is_empty() => {
-                self.open.insert(handle, call.target.to_lowercase());
+                let open = self.open.entry(handle, Vec::new);
+                if open.len() >= LISTED {
+                    open.remove(0);
+                }
+                open.push((cut(&call.target.to_lowercase(), NAME), false));
+                return None;
+            }
+            "CloseServiceHandle" => {
+                self.close(handle);
                 return None;
             }
             "ControlService" if call.value == "stop" => {}
@@ -106,7 +154,7 @@ impl Services {
             "ChangeServiceConfigW" if call.value == "disabled" => {}
             _ => return None,
         }
-        let name = self.open.get(&handle).filter(|n| GUARDS.iter().any(|g| n.contains(g)))?.clone();
+        let name = self.strike(handle).filter(|n| is_one_of(n, PROTECTION) || is_one_of(n, BACKUP))?;
         let (orig, server) = (flow.tuple.orig, flow.tuple.resp);
         let stops = self.stops.entry(orig, Stops::default);
         if now.since(stops.last) > tuning.window {
@@ -123,11 +171,33 @@ impl Services {
         }
         tell(orig, stops, admin, now, tuning)
     }
+    /// The service that a stop is meant for: the one opened last that was not stopped yet, so opening all and then stopping all counts all.
+    fn strike(&mut self, handle: (u64, u128)) -> Option<String> {
+        let open = self.open.get_mut(&handle)?;
+        let at = open.iter().rposition(|o| !o.1).or_else(|| open.len().checked_sub(1))?;
+        let service = open.get_mut(at)?;
+        service.1 = true;
+        Some(service.0.clone())
+    }
+    /// A handle is closed: of what was stopped, else of what was only looked at.
+    fn close(&mut self, handle: (u64, u128)) {
+        let Some(open) = self.open.get_mut(&handle) else { return };
+        match open.iter().rposition(|o| o.1) {
+            Some(at) => drop(open.remove(at)),
+            None => drop(open.pop()),
+        }
+    }
+}
+
+fn is_one_of(name: &str, all: &[&str]) -> bool {
+    all.iter().any(|g| g.strip_suffix('*').map_or(name == *g, |start| name.starts_with(start)))
 }
 
 fn tell(orig: Addr, stops: &mut Stops, admin: bool, now: Timestamp, tuning: &Tuning) -> Option<Finding> {
     let (done, tried) = (stops.done.len(), stops.tried.len());
     let severity = match () {
+        // Protection that disappears from so many hosts is somebody's decision: it is asked for, also in the administrator's name.
+        () if admin && stops.unprotected() >= tuning.mass => Severity::Medium,
         () if admin => Severity::Info,
         () if done >= tuning.stops => Severity::High,
         () if done + tried >= tuning.stops => Severity::Medium,

@@ -68,6 +68,20 @@ fn night_holes_moves_and_what_was_never_learned_are_silent() {
     assert_eq!(say(vec![web.collect(), work(11..15, 0, 300)]), [], "a web page that nobody needs any more");
 }
 
+#[test]
+fn updates_once_a_day_and_a_console_s_page_are_no_reports() {
+    // Five connections within two minutes in the morning, eight days long; switched off at night, while the servers talk on.
+    let mornings = (0..8u32).flat_map(|d| {
+        let checks = (11..18)
+            .flat_map(move |h| (0..5).map(move |k| touch(f64::from(d * 1440) * MIN + f64::from(h + 25 * k), h, EDR, 8530, Outcome::Answered)));
+        checks.chain(work(11..18, d * 1440, d * 1440 + 480)).chain(work(99..100, d * 1440 + 480, d * 1440 + 1440))
+    });
+    assert_eq!(say(vec![mornings.collect()]), []);
+    // 10.10.20.5 is listed as management.
+    let page = (0..8).flat_map(|m| (11..18).map(move |h| touch(f64::from(m) * 10.0 * MIN + f64::from(h), h, "10.10.20.5", 443, Outcome::Answered)));
+    assert_eq!(say(vec![page.collect(), work(11..18, 0, 300), work(5..6, 0, 300)]), []);
+}
+
 fn stop(secs: f64, from: &str, host: u32, service: &str, returned: u32) -> Vec<Event> {
     let f = flow(at(secs), from, &format!("10.10.20.{host}"), 445);
     let call = |op, target: &str, value: &str| {
@@ -88,7 +102,9 @@ fn stop(secs: f64, from: &str, host: u32, service: &str, returned: u32) -> Vec<E
         };
         Message::Rpc(Box::new(Rpc::Call(c)))
     };
-    vec![message(at(secs), f, true, call(16, service, "")), message(at(secs + 0.1), f, true, call(1, "", "stop"))]
+    let (opens, stops) = (service.split(','), service.split(',').map(|_| call(1, "", "stop")));
+    let all = opens.map(|s| call(16, s, "")).chain(stops);
+    all.enumerate().map(|(i, c)| message(at(secs + 0.01 * i as f64), f, true, c)).collect()
 }
 
 #[test]
@@ -99,4 +115,16 @@ fn protection_stopped_on_several_hosts_is_high_and_the_management_s_own_is_not()
     assert_eq!(say(vec![all("10.10.20.5", 0)])[0].0, Severity::Info);
     assert_eq!(say(vec![stop(0.0, "10.10.10.12", 10, "WinDefend", 0)])[0].0, Severity::Low);
     assert_eq!(say(vec![(0..9).flat_map(|i| stop(f64::from(i) * 5.0, "10.10.10.12", 10 + i, "Spooler", 0)).collect()]), []);
+    let five = (0..5).flat_map(|i| stop(f64::from(i) * 5.0, "10.10.20.5", 10 + i, "Sense", 0)).collect();
+    assert_eq!(say(vec![five]).last().map(|f| f.0), Some(Severity::Medium), "nobody's daily work");
+}
+
+#[test]
+fn all_opened_then_all_stopped_counts_all_and_names_alike_count_nothing() {
+    let three = say(vec![stop(0.0, "10.10.10.12", 10, "WinDefend,Sense,SepMasterService", 0)]);
+    assert_eq!(three.last().map(|f| (f.0, f.2)), Some((Severity::High, 3)));
+    let seen = say(vec![stop(0.0, "10.10.10.12", 10, "WinDefend,Spooler", 0).into_iter().take(3).collect()]);
+    assert_eq!(seen, [], "the one opened last is stopped");
+    let alike = "hasplms,SentinelKeysServer,SensorService,SensrSvc,mfeedservice,VeeamVssSupport,elasticsearch";
+    assert_eq!(say(vec![stop(0.0, "10.10.10.12", 10, alike, 0)]), []);
 }

@@ -1,6 +1,9 @@
 //! `backup-attack`: what an intruder does before he encrypts: backups are deleted, renamed or emptied, the backup server is entered after refused
 //! logons, shadow copies are deleted by remote execution (ATT&CK T1490). And, as a posture, whose terminals reach the backup server at all.
 
+#[cfg(test)]
+mod tests;
+
 use super::hosts::{is_administrator, is_terminal};
 use super::sessions::{Change, Sessions, admin_service};
 use super::signature::{Signature, SignatureError};
@@ -10,8 +13,11 @@ use crate::bounded::BoundedMap;
 use crate::event::{Event, EventKind, FlowInfo, Interest};
 use crate::protocols::Message;
 use crate::protocols::dcerpc::{self, Call, Rpc};
+use crate::protocols::field::cut;
 use crate::protocols::smb::life::{Life, Work};
 use crate::site::{Role, ZoneKind};
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Detector id.
 pub const ID: &str = "backup-attack";
@@ -25,6 +31,17 @@ const ENDINGS: &[&str] = &[
 const SHARES: &[&str] = &["backup", "bkup", "veeam", "arcserve", "acronis", "バックアップ"];
 /// Destroyed files listed.
 const LISTED: usize = 64;
+/// Characters kept of a path or share.
+const NAME: usize = 128;
+/// Backups remembered of who makes them, and how long they count: a day, and the time a job may be late.
+const MADE: usize = 256;
+const CREDIT: Span = Span::hours(26);
+/// A file that is there again so soon was saved, not destroyed.
+const SAVED: Span = Span::secs(60);
+/// Refusals so close are one: a computer tries each of its drives.
+const JOINED: Span = Span::secs(2);
+/// After so long the same is told again.
+const AGAIN: Span = Span::hours(24);
 
 /// The numbers of `signatures/backup-attack.toml`.
 #[derive(Clone, Copy, Debug)]
@@ -54,9 +71,12 @@ pub fn build(s: &Signature) -> Result<Box<dyn Detector>, SignatureError> {
 struct Deeds {
     first: Timestamp,
     last: Timestamp,
-    /// Weight of files deleted, renamed, emptied; and of backups newly written, which is what whoever makes backups does.
+    /// Weight of files deleted, renamed, emptied.
     destroyed: f64,
-    made: f64,
+    /// Backups newly written, which is what whoever makes backups does: when, and their names' hash.
+    made: VecDeque<(Timestamp, u64)>,
+    /// The latest destroyed: when, what, its weight.
+    recent: VecDeque<(Timestamp, u64, f64)>,
     count: u64,
     files: Vec<serde_json::Value>,
     flows: Vec<FlowInfo>,
@@ -66,9 +86,11 @@ struct Deeds {
 /// Logons of one client to one backup server.
 #[derive(Clone, Copy, Debug, Default)]
 struct Logons {
+    /// Refusals, those at once as one; and one by one.
     refused: u32,
+    all: u32,
+    counted: Timestamp,
     last: Timestamp,
-    said: bool,
 }
 
 /// State.
@@ -79,7 +101,7 @@ pub struct BackupAttack {
     work: BoundedMap<(Addr, Addr), Deeds>,
     logons: BoundedMap<(Addr, Addr), Logons>,
     exposed: BoundedMap<Addr, Vec<Addr>>,
-    commands: BoundedMap<(Addr, Addr, &'static str), Severity>,
+    commands: BoundedMap<(Addr, Addr, &'static str), (Severity, Timestamp)>,
 }
 
 impl BackupAttack {
@@ -98,28 +120,38 @@ impl BackupAttack {
     /// Files of a backup server, or of a share of backups: who destroys more of them than he makes?
     fn life(&mut self, flow: &FlowInfo, life: &Life, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let (client, server) = (flow.tuple.orig, flow.tuple.resp);
-        let weight = weigh(scene, server, life, self.tuning.other);
-        if weight == 0.0 || life.pipe || life.directory || !life.closed || life.status & 0x8000_0000 != 0 || is_backup(scene, client) {
+        let bad = life.pipe || life.directory || !life.closed || life.status & 0x8000_0000 != 0;
+        if bad || is_backup(scene, client) {
             return;
         }
-        let made = life.action == 2 && life.written.bytes > 0 && !life.deleted;
-        let Some(how) = destroyed(life).or(made.then_some("")) else { return };
-        let (now, window) = (scene.now, self.tuning.window);
+        let (now, window, weight) = (scene.now, self.tuning.window, weigh(scene, server, life, self.tuning.other));
+        let new = life.renamed_to.as_deref().or((life.action == 2 && !life.deleted).then_some(&*life.path));
+        if let Some(work) = self.work.get_mut(&(client, server)) {
+            new.iter().for_each(|path| work.saved(now, key(life, path)));
+        }
+        // Written here, or given a backup's name when it was complete.
+        let writes = life.action == 2 && life.written.bytes > 0 && new.is_some_and(|p| is_named(p) || says_backup(life));
+        let makes = writes || !is_named(&life.path) && life.renamed_to.as_deref().is_some_and(is_named);
+        let how = destroyed(life).filter(|_| weight > 0.0);
+        if !makes && how.is_none() {
+            return;
+        }
         let work = self.work.entry((client, server), Deeds::default);
+        let Some(how) = how else { return work.make(now, key(life, new.unwrap_or(&life.path))) };
+        // Its own file of just now is no backup yet.
+        if work.unmake(key(life, &life.path)).is_some_and(|made| now.since(made) <= window) {
+            return;
+        }
         if now.since(work.last) > window {
-            // What was made stays known: whoever makes backups deletes the old ones.
-            *work = Deeds { made: work.made, first: now, ..Deeds::default() };
+            // What was made stays known for a day: whoever makes backups deletes the old ones.
+            *work = Deeds { made: std::mem::take(&mut work.made), first: now, ..Deeds::default() };
         }
         work.last = now;
-        if how.is_empty() {
-            work.made += weight;
-            return;
-        }
-        work.destroyed += weight;
-        work.count += 1;
+        work.destroy(now, key(life, &life.path), weight);
         if work.files.len() < LISTED {
-            let share = life.share.rsplit('\\').next().unwrap_or_default();
-            work.files.push(serde_json::json!({"ts": now.to_string(), "server": server.to_string(), "share": share, "path": life.path, "how": how}));
+            let share = cut(life.share.rsplit('\\').next().unwrap_or_default(), NAME);
+            let path = cut(&life.path, NAME);
+            work.files.push(serde_json::json!({"ts": now.to_string(), "server": server.to_string(), "share": share, "path": path, "how": how}));
         }
         if work.flows.len() < Finding::MAX_PROOF && work.flows.iter().all(|f| f.uid != flow.uid) {
             work.flows.push(*flow);
@@ -129,7 +161,10 @@ impl BackupAttack {
 
     fn speak(&mut self, client: Addr, server: Addr, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let Some(work) = self.work.get_mut(&(client, server)) else { return };
-        let more = work.destroyed - work.made;
+        while work.made.front().is_some_and(|m| scene.now.since(m.0) > CREDIT) {
+            work.made.pop_front();
+        }
+        let more = work.destroyed - work.made.len() as f64;
         // An administrator who tidies up by hand is expected; a terminal never has business there.
         let severity = match more {
             m if m < self.tuning.destroyed => return,
@@ -148,9 +183,9 @@ impl BackupAttack {
         f.set("reasons", ["backups were deleted, renamed or emptied"]);
         f.set("files_lost", work.count);
         f.set("files", work.files.clone());
-        f.set("made", work.made);
-        f.set("user_source", "none: files are told without their logon");
-        f.set("hops", [super::hop(work.first, client, server, Service::Smb, None, Outcome::Succeeded)]);
+        f.set("made", work.made.len());
+        name(&mut f, work.flows.iter().map(|w| w.uid), scene);
+        f.set("hops", [super::hop(work.first, client, server, Service::Smb, f.user.as_deref(), Outcome::Succeeded)]);
         out.push(f);
     }
 
@@ -165,10 +200,10 @@ impl BackupAttack {
         let (client, server) = (flow.tuple.orig, flow.tuple.resp);
         let admin = scene.site.may_administer(client);
         let severity = if outcome == Outcome::Succeeded && !admin { Severity::High } else { Severity::Medium };
-        if self.commands.get(&(client, server, what)).is_some_and(|s| *s >= severity) {
+        if self.commands.get(&(client, server, what)).is_some_and(|s| s.0 >= severity && scene.now.since(s.1) <= AGAIN) {
             return;
         }
-        self.commands.insert((client, server, what), severity);
+        self.commands.insert((client, server, what), (severity, scene.now));
         let mut f = Finding::new(ID, format!("{client}>{server}:{what}"), scene.now, severity, Subject::addr(client));
         (f.first_ts, f.service, f.count, f.outcome) = (scene.now, Service::Rpc, 1, outcome);
         f.add_resp(server);
@@ -177,8 +212,8 @@ impl BackupAttack {
         f.set("command", call.value.chars().take(300).collect::<String>());
         f.set("interface", call.interface.name);
         f.set("operation", call.operation());
-        f.set("user_source", "none: calls are told without their logon");
-        f.set("hops", [super::hop(scene.now, client, server, Service::Rpc, None, outcome)]);
+        name(&mut f, [flow.uid].into_iter(), scene);
+        f.set("hops", [super::hop(scene.now, client, server, Service::Rpc, f.user.as_deref(), outcome)]);
         out.push(f);
     }
 
@@ -198,21 +233,26 @@ impl BackupAttack {
         }
         match change {
             Change::Refused => {
-                logons.refused += 1;
-                logons.last = scene.now;
+                if scene.now.since(logons.counted) >= JOINED {
+                    (logons.refused, logons.counted) = (logons.refused + 1, scene.now);
+                }
+                (logons.all, logons.last) = (logons.all.saturating_add(1), scene.now);
             }
-            Change::Entered if s.logged_on && logons.refused >= self.tuning.refused && !std::mem::replace(&mut logons.said, true) => {
+            Change::Entered if s.logged_on => {
+                let Logons { refused, all, .. } = std::mem::take(logons);
+                if refused < self.tuning.refused && all < 5 * self.tuning.refused {
+                    return;
+                }
                 let severity = if s.shares.admin { Severity::High } else { Severity::Medium };
                 let mut f = Finding::new(ID, format!("{client}>{server}:logon"), scene.now, severity, Subject::addr(client));
-                (f.first_ts, f.last_ts, f.service, f.count) = (s.flow.first_ts, s.last_ts, admin_service(&s.flow), u64::from(logons.refused));
+                (f.first_ts, f.last_ts, f.service, f.count) = (s.flow.first_ts, s.last_ts, admin_service(&s.flow), u64::from(all));
                 f.outcome = Outcome::Succeeded;
                 f.add_resp(server);
                 f.add_flow(&s.flow);
-                f.user.clone_from(&s.user);
-                f.set("user_source", if s.user.is_some() { s.user_source } else { "none: the logon was not readable" });
+                name(&mut f, [s.flow.uid].into_iter(), scene);
                 f.set("reasons", ["the backup server was entered after refused logons"]);
-                f.set("refused", logons.refused);
-                f.set("hops", [super::hop(s.flow.first_ts, client, server, admin_service(&s.flow), s.user.as_deref(), Outcome::Succeeded)]);
+                f.set("refused", all);
+                f.set("hops", [super::hop(s.flow.first_ts, client, server, admin_service(&s.flow), f.user.as_deref(), Outcome::Succeeded)]);
                 out.push(f);
             }
             _ => {}
@@ -272,21 +312,73 @@ fn is_backup(scene: &Scene<'_>, a: Addr) -> bool {
     scene.assets.role(a) == Role::Backup || scene.site.kind(a) == Some(ZoneKind::Backup)
 }
 
-/// How much of a backup a file is: on a backup server a file with a backup's ending is one, others are some; elsewhere both share and file must say so.
-fn weigh(scene: &Scene<'_>, server: Addr, life: &Life, other: f64) -> f64 {
-    let path = life.path.to_lowercase();
-    let named = path.rsplit_once('.').is_some_and(|(_, end)| ENDINGS.contains(&end));
-    let share = life.share.to_lowercase();
-    match () {
-        () if is_backup(scene, server) => {
-            if named {
-                1.0
-            } else {
-                other
-            }
+impl Deeds {
+    fn make(&mut self, now: Timestamp, key: u64) {
+        if self.made.len() >= MADE {
+            self.made.pop_front();
         }
-        () if named && SHARES.iter().any(|s| share.contains(s)) => 1.0,
-        () => 0.0,
+        self.made.push_back((now, key));
+    }
+    /// A backup that it made itself is gone: it is no credit any more. When it was made.
+    fn unmake(&mut self, key: u64) -> Option<Timestamp> {
+        let at = self.made.iter().position(|m| m.1 == key)?;
+        self.made.remove(at).map(|m| m.0)
+    }
+    fn destroy(&mut self, now: Timestamp, key: u64, weight: f64) {
+        self.destroyed += weight;
+        self.count += 1;
+        if self.recent.len() >= LISTED {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((now, key, weight));
+    }
+    /// A file is there under this name: if it was destroyed just before, it was saved.
+    fn saved(&mut self, now: Timestamp, key: u64) {
+        let Some(at) = self.recent.iter().rposition(|r| r.1 == key && now.since(r.0) <= SAVED) else { return };
+        let Some((_, _, weight)) = self.recent.remove(at) else { return };
+        self.destroyed -= weight;
+        self.count = self.count.saturating_sub(1);
+    }
+}
+
+/// The account of the latest of these flows that shows one.
+fn name(f: &mut Finding, flows: impl DoubleEndedIterator<Item = u64> + Clone, scene: &Scene<'_>) {
+    let accounts = &scene.assets.accounts;
+    let account = flows.clone().rev().find_map(|uid| accounts.of(uid));
+    f.user = account.map(|a| a.user.clone());
+    f.set("user_source", account.map_or_else(|| flows.last().map_or("", |uid| accounts.source(uid)), |a| a.source));
+}
+
+/// A file's name on its share, as a number.
+fn key(life: &Life, path: &str) -> u64 {
+    let mut h = DefaultHasher::new();
+    (life.share.to_lowercase(), path.to_lowercase()).hash(&mut h);
+    h.finish()
+}
+
+/// The name says backup, by its ending.
+fn is_named(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, end)| ENDINGS.contains(&end.to_lowercase().as_str()))
+}
+
+/// The share says backup, by its name.
+fn says_backup(life: &Life) -> bool {
+    let share = life.share.to_lowercase();
+    let share = share.rsplit('\\').next().unwrap_or_default();
+    SHARES.iter().any(|s| share.contains(s))
+}
+
+/// How much of a backup a file is: on a backup server one with a backup's ending is one, others are some if the share says backup (people keep their
+/// documents there, too); elsewhere both share and file must say so. What programs put down for a moment is none.
+fn weigh(scene: &Scene<'_>, server: Addr, life: &Life, other: f64) -> f64 {
+    let file = life.path.rsplit('\\').next().unwrap_or_default();
+    if file.starts_with("~$") || is_partial(file) {
+        return 0.0;
+    }
+    match (is_backup(scene, server), is_named(file), says_backup(life)) {
+        (true, true, _) | (false, true, true) => 1.0,
+        (true, false, true) => other,
+        _ => 0.0,
     }
 }
 
@@ -297,7 +389,7 @@ fn destroyed(life: &Life) -> Option<&'static str> {
     match life {
         Life { action: 2, .. } => None,
         Life { deleted: true, .. } => Some("deleted"),
-        Life { renamed_to: Some(to), .. } if end(to) != end(&life.path) && !is_partial(&life.path) => Some("renamed"),
+        Life { renamed_to: Some(to), .. } if end(to) != end(&life.path) && !is_partial(to) => Some("renamed"),
         // Without the answer nobody knows whether there was a file.
         Life { status: 0, action: 0 | 3, .. } | Life { status: 0, truncated: Some(0), size: 1.., .. } if life.size > 0 || life.written.bytes > 0 => {
             Some("overwritten")
@@ -327,97 +419,5 @@ fn command(text: &str) -> Option<&'static str> {
             Some("recovery at start is switched off")
         }
         () => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::testing::*;
-    use super::*;
-    use crate::protocols::dcerpc::Interface;
-    use crate::protocols::smb::life::Content;
-
-    const VAULT: &str = "10.10.20.50";
-
-    fn stage() -> Stage {
-        let site = hospital_with(&[(VAULT, Role::Backup)]);
-        Stage::new(site, build(super::super::signature::Signatures::embedded().unwrap().require(ID).unwrap()).unwrap())
-    }
-    fn work(from: &str, to: &str, share: &str, lives: Vec<Life>) -> Vec<Event> {
-        let f = FlowInfo { recognised: true, ..flow(at(0.0), from, to, 445) };
-        let share: std::sync::Arc<str> = format!("\\\\{to}\\{share}").into();
-        let told = |l: Life| Message::SmbWork(Box::new(Work::Life(Life { share: share.clone(), named: true, closed: true, ..l })));
-        lives.into_iter().enumerate().map(|(i, l)| message(at(1.0 + i as f64), f, true, told(l))).collect()
-    }
-    fn delete(path: String) -> Life {
-        Life { path: path.into(), action: 1, deleted: true, ..Life::default() }
-    }
-    fn make(path: String) -> Life {
-        Life { path: path.into(), action: 2, written: Content { bytes: 900_000, calls: 9, ..Content::default() }, ..Life::default() }
-    }
-    fn say(ev: Vec<Event>) -> Option<Severity> {
-        stage().play(ev).worst()
-    }
-
-    #[test]
-    fn a_terminal_that_deletes_backups_is_high_and_who_makes_them_may_delete_the_oldest() {
-        let gone = |n: usize| (0..n).map(|i| delete(format!("job{i}.vbk"))).collect::<Vec<_>>();
-        assert_eq!(say(work("10.10.10.12", VAULT, "repo", gone(8))), Some(Severity::High));
-        assert_eq!(say(work("10.10.20.20", VAULT, "repo", gone(4))), Some(Severity::Medium));
-        assert_eq!(say(work("10.10.20.20", VAULT, "repo", gone(2))), None);
-        assert_eq!(say(work("10.10.20.20", "10.10.20.10", "sql-backup", gone(4))), Some(Severity::Medium), "a share of backups elsewhere");
-        assert_eq!(say(work("10.10.20.20", "10.10.20.10", "karte", gone(9))), None);
-        assert_eq!(say(work(VAULT, "10.10.20.10", "backup", gone(9))), None, "the backup server's own retention");
-        let turn = (0..9).flat_map(|i| [make(format!("new{i}.bak")), delete(format!("old{i}.bak"))]).collect();
-        assert_eq!(say(work("10.10.20.20", VAULT, "sql", turn)), None);
-    }
-
-    #[test]
-    fn renamed_and_overwritten_backups_count_and_partial_ones_do_not() {
-        let to = |p: String, to: String| Life { path: p.into(), action: 1, renamed_to: Some(to.into()), ..Life::default() };
-        let locked = (0..4).map(|i| to(format!("j{i}.vbk"), format!("j{i}.vbk.qx"))).collect();
-        assert_eq!(say(work("10.10.20.20", VAULT, "repo", locked)), Some(Severity::Medium));
-        let done = (0..9).map(|i| to(format!("j{i}.vbk.tmp"), format!("j{i}.vbk"))).collect();
-        assert_eq!(say(work("10.10.20.20", VAULT, "repo", done)), None);
-    }
-
-    #[test]
-    fn commands_that_delete_shadow_copies_are_told_by_their_outcome() {
-        let call = |value: &str, outcome| {
-            let f = flow(at(0.0), "10.10.20.20", "10.10.20.10", 445);
-            let interface = Interface::named("svcctl").unwrap();
-            let c = Call {
-                pipe: None,
-                interface,
-                op: 12,
-                auth: dcerpc::Auth::default(),
-                sealed: false,
-                outcome,
-                sent: 300,
-                received: 24,
-                nth: 1,
-                target: "x".into(),
-                value: value.into(),
-            };
-            say(vec![message(at(1.0), f, true, Message::Rpc(Box::new(Rpc::Call(c))))])
-        };
-        let done = dcerpc::Outcome::Returned(Some(0));
-        assert_eq!(call("%COMSPEC% /c VSSADMIN.exe Delete Shadows /all /quiet", done), Some(Severity::High));
-        assert_eq!(call("cmd /c wmic shadowcopy delete", dcerpc::Outcome::Returned(Some(5))), Some(Severity::Medium));
-        assert_eq!(call("bcdedit /set {default} recoveryenabled No", done), Some(Severity::High));
-        assert_eq!(call("vssadmin list shadows", done), None);
-        assert_eq!(call("C:\\Program Files\\Backup\\agent.exe --service", done), None);
-    }
-
-    #[test]
-    fn a_logon_that_succeeds_after_refusals_is_told_and_one_slip_is_not() {
-        let tries = |n: u32| {
-            let mut ev: Vec<Event> = (0..n).flat_map(|i| smb_refused(at(f64::from(i) * 2.0), "10.10.10.12", VAULT)).collect();
-            ev.extend(smb_session_as(at(60.0), "10.10.10.12", VAULT, &["IPC$", "repo"], "admin"));
-            ev
-        };
-        assert_eq!(say(tries(4)), Some(Severity::Medium));
-        assert_eq!(say(tries(1)), Some(Severity::Info), "only that a terminal gets there");
-        assert_eq!(say(smb_session(at(0.0), "10.10.20.20", VAULT, &["repo"])), None);
     }
 }
