@@ -149,7 +149,9 @@ impl DcSync {
     /// How bad it is, once it may be said: an account of a person is no controller's; who shows none gets the time to show itself.
     fn judge(&self, a: &Asked, scene: &Scene<'_>, at_end: bool) -> Option<(Severity, Vec<&'static str>)> {
         let orig = a.flow.tuple.orig;
-        let person = scene.assets.accounts.of(a.flow.uid).is_some_and(|x| !x.name.ends_with('$'));
+        let account = scene.assets.accounts.of(a.flow.uid);
+        let person = account.is_some_and(|x| !x.name.ends_with('$'));
+        let connector = account.is_none_or(|x| is_connector(&x.name));
         if self.is_controller(orig, scene) || !(person || at_end || scene.now.since(a.first_ts) >= self.tuning.settle) {
             return None;
         }
@@ -163,9 +165,9 @@ impl DcSync {
         let declared = is_declared(scene, orig);
         let listed = declared || scene.site.may_administer(orig) || is_administrator(scene.assets.role(orig));
         let severity = match a.outcome {
-            // A connector that copies the directory to the cloud does this for a living, by an account like a person's.
-            _ if declared || listed && (!person || a.last_ts.since(a.first_ts) >= self.tuning.habit) => Severity::Low,
-            _ if listed && !at_end && scene.now.since(a.first_ts) < self.tuning.habit => return None,
+            // A connector that copies the directory to the cloud does this for a living. A person on such a host is another matter: it may be taken.
+            _ if declared && connector || !declared && listed && (!person || a.last_ts.since(a.first_ts) >= self.tuning.habit) => Severity::Low,
+            _ if listed && !declared && !at_end && scene.now.since(a.first_ts) < self.tuning.habit => return None,
             _ if listed => Severity::Medium,
             Outcome::Succeeded => Severity::High,
             Outcome::Answered | Outcome::Attempted | Outcome::Refused | Outcome::Failed => Severity::Medium,
@@ -219,6 +221,12 @@ impl DcSync {
         f.set("hops", vec![super::hop(a.first_ts, orig, resp, Service::Rpc, f.user.as_deref(), a.outcome)]);
         f
     }
+}
+
+/// The account of a computer, or of Microsoft's connector to its cloud, which makes them with these beginnings (MSOL_0a1b2c3d4e5f).
+fn is_connector(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name.ends_with('$') || ["msol_", "aad_", "sync_"].iter().any(|p| name.starts_with(p))
 }
 
 /// The ledger says that it serves or administers, and nobody works at it.
@@ -372,6 +380,12 @@ mod tests {
             s.worst()
         };
         assert_eq!((play("10.10.20.5"), play(PC), play("10.10.20.99")), (Some(Severity::Low), Some(Severity::High), Some(Severity::High)));
+        // An administrator at such a host: the host may be taken.
+        for from in ["10.10.20.5", "10.10.20.10"] {
+            let mut s = stage(hospital());
+            s.play(vec![logon(0.9, from, DC, "adm-kondo"), sealed(1.0, from, DC, 3, 5_000)]);
+            assert_eq!(s.worst(), Some(Severity::Medium), "{from}");
+        }
     }
 
     #[test]
