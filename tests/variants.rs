@@ -29,8 +29,6 @@ const KNOWN: &[(&str, &str, &str)] = &[
         "password-guessing",
         "one account and one try in four minutes is what a stored password that has expired looks like (service-with-old-password)",
     ),
-    ("variants/asrep-roast", "kerberos-abuse", "no account gave its hash: thirty-four names were asked for, and each was refused or unknown"),
-    ("variants/worm-psexec-sealed", "shared-local-admin", "the sessions are encrypted: that the shares were administrative is not to be seen"),
     ("sharpsc_start", "remote-exec", "a service that is there is started, nothing is made or brought: an administrator's everyday call"),
 ];
 

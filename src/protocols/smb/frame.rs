@@ -148,9 +148,6 @@ const COMPRESSION: usize = 16;
 /// Encrypted traffic is told after so long, or so many bytes.
 const SEALED_AFTER: Span = Span::secs(10);
 const SEALED_BYTES: u64 = 64 << 20;
-/// … and sooner when files are rewritten: after so many, or so long.
-const REWRITTEN: u32 = 4;
-const REWRITTEN_AFTER: Span = Span::secs(1);
 
 impl Reader {
     pub(super) fn new() -> Self {
@@ -309,8 +306,8 @@ impl Messages {
         }
         let [up, down] = self.sealed.bytes;
         let waited = self.files.now.since(self.sealed_told);
-        let rewritten = self.sealed.rewritten >= REWRITTEN || self.sealed.rewritten > 0 && waited >= REWRITTEN_AFTER;
-        let due = end || rewritten || up + down >= SEALED_BYTES || waited >= SEALED_AFTER;
+        // A file that was rewritten is told at once: it may be the tenth that is lost.
+        let due = end || self.sealed.rewritten > 0 || up + down >= SEALED_BYTES || waited >= SEALED_AFTER;
         if due && self.sealed != Sealed::default() {
             self.sealed_told = self.files.now;
             out.push(Message::SmbWork(Box::new(Work::Sealed(std::mem::take(&mut self.sealed)))));
