@@ -1,5 +1,6 @@
 //! A block: some hundred frames in one buffer.
 
+use super::source::Notice;
 use crate::wire::Frame;
 
 /// Up to about a thousand frames and the buffer that holds them. Buffers are recycled: in steady state nothing is allocated.
@@ -9,6 +10,8 @@ pub struct Block {
     pub buf: Vec<u8>,
     /// The frames, in order.
     pub frames: Vec<Frame>,
+    /// What the capture points have to say, in order.
+    pub notices: Vec<Notice>,
 }
 
 impl Block {

@@ -249,7 +249,7 @@ impl Input {
         outcome
     }
     fn fill(&mut self, block: &mut Block, bound: Option<u64>) -> Outcome {
-        let Block { buf, frames } = block;
+        let Block { buf, frames, .. } = block;
         let mut filled = self.take_carry(buf);
         let mut pos = 0;
         let outcome = loop {

@@ -15,6 +15,7 @@ mod linktype;
 mod pcap;
 mod pcapng;
 mod replay;
+mod source;
 mod stream;
 #[cfg(test)]
 mod testfile;
@@ -25,4 +26,5 @@ pub use block::Block;
 pub use clock::Clock;
 pub use fault::{Damage, Fault, FaultKind, OpenError};
 pub use filter::Filter;
-pub use replay::{Fill, Interface, Replay, ReplayOptions};
+pub use replay::{Interface, Replay, ReplayOptions};
+pub use source::{Fill, Notice, PortNews, Source};

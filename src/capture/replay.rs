@@ -15,6 +15,7 @@ use super::fault::{Fault, FaultKind, OpenError};
 use super::filter::Filter;
 use super::input::{Input, MAX_FRAMES, Origin, Outcome, TARGET};
 use super::linktype;
+use super::source::{Fill, Source};
 use super::stream::Bytes;
 use crate::base::Timestamp;
 use crate::wire::{Frame, Linktype, Weird};
@@ -42,15 +43,6 @@ pub struct ReplayOptions {
     pub from: Option<Timestamp>,
     /// Frames at or after this time are not admitted.
     pub to: Option<Timestamp>,
-}
-
-/// What became of a [`Replay::fill`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fill {
-    /// The block holds at least one frame.
-    Frames,
-    /// Every input has been read as far as it can be.
-    End,
 }
 
 /// A capture interface of the run.
@@ -187,6 +179,7 @@ impl Replay {
     /// Empties the block and fills it with the next frames, at most about a thousand or 128 KiB (one packet may be longer).
     pub fn fill(&mut self, block: &mut Block) -> Fill {
         block.frames.clear();
+        block.notices.clear();
         if !self.clock.is_set() {
             self.merge(block, WITNESSES);
         }
@@ -374,7 +367,7 @@ impl Replay {
         if !self.clock.is_set() {
             self.clock.set(block.frames.iter().map(|f| f.ts));
         }
-        let Block { buf, frames } = block;
+        let Block { buf, frames, .. } = block;
         for f in frames.iter_mut() {
             self.number += 1;
             f.number = self.number;
@@ -419,6 +412,24 @@ impl Replay {
                 self.free.entry((linktype, place)).or_default().insert(*number);
             }
         }
+    }
+}
+
+impl Source for Replay {
+    fn fill(&mut self, block: &mut Block) -> Fill {
+        Replay::fill(self, block)
+    }
+    fn faults(&self) -> &[Fault] {
+        Replay::faults(self)
+    }
+    fn weirds(&mut self) -> Vec<Weird> {
+        Replay::weirds(self).collect()
+    }
+    fn interface(&self, number: u16) -> Option<&str> {
+        self.interfaces.get(usize::from(number)).map(|i| i.name.as_str())
+    }
+    fn progress(&self) -> (u64, Option<u64>) {
+        Replay::progress(self)
     }
 }
 

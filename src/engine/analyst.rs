@@ -162,6 +162,8 @@ impl Analyst {
         if let Some(mut sum) = sum {
             (sum.packets, sum.bytes, sum.filtered) = (seen.frames, seen.bytes, seen.filtered);
             (sum.snapped, sum.undecoded) = (seen.snapped, seen.undecoded);
+            (sum.kernel_drops, sum.card_drops) = (seen.kernel_drops, seen.card_drops);
+            sum.shed += seen.shed;
             self.coverage = sum;
         }
         for key in order.drain(..) {

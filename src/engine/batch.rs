@@ -2,7 +2,7 @@
 
 use super::ticks::Ticker;
 use crate::base::{KeyedHash, Timestamp};
-use crate::capture::{Block, Fill, Replay};
+use crate::capture::{Block, Fill, Notice, PortNews, Source};
 use crate::wire::{Decoder, Packet};
 use std::time::Instant;
 
@@ -12,6 +12,8 @@ pub(super) struct Batch {
     pub(super) packets: Vec<Packet>,
     /// Ticks, before which packet each falls, and what was read until then.
     pub(super) ticks: Vec<(u32, Timestamp, Seen)>,
+    /// News of capture points, and before which packet each falls.
+    pub(super) notices: Vec<(u32, Notice)>,
     /// When the block was read, for the latency histograms only.
     pub(super) read_at: Instant,
     /// The run ends with this batch.
@@ -26,6 +28,9 @@ pub(super) struct Seen {
     pub(super) filtered: u64,
     pub(super) snapped: u64,
     pub(super) undecoded: u64,
+    pub(super) kernel_drops: u64,
+    pub(super) card_drops: u64,
+    pub(super) shed: u64,
 }
 
 /// The wall clock: for latency, never for results.
@@ -36,13 +41,13 @@ pub(super) fn wall() -> Instant {
 
 impl Batch {
     pub(super) fn new() -> Batch {
-        Batch { block: Block::default(), packets: Vec::new(), ticks: Vec::new(), read_at: wall(), last: false }
+        Batch { block: Block::default(), packets: Vec::new(), ticks: Vec::new(), notices: Vec::new(), read_at: wall(), last: false }
     }
 }
 
 /// Reads, decodes and marks ticks.
 pub(super) struct Feeder {
-    source: Replay,
+    source: Box<dyn Source>,
     pub(super) decoder: Decoder,
     ticker: Ticker,
     pub(super) first_ts: Option<Timestamp>,
@@ -51,41 +56,72 @@ pub(super) struct Feeder {
 }
 
 impl Feeder {
-    pub(super) fn new(source: Replay, hash: KeyedHash) -> Feeder {
+    pub(super) fn new(source: Box<dyn Source>, hash: KeyedHash) -> Feeder {
         Feeder { source, decoder: Decoder::new(hash), ticker: Ticker::default(), first_ts: None, last_ts: None, seen: Seen::default() }
     }
     /// Fills a batch; the last one ends with a final tick.
     pub(super) fn fill(&mut self, batch: &mut Batch) {
         batch.packets.clear();
         batch.ticks.clear();
-        batch.last = matches!(self.source.fill(&mut batch.block), Fill::End);
+        batch.notices.clear();
+        let fill = self.source.fill(&mut batch.block);
+        batch.last = fill == Fill::End;
         batch.read_at = wall();
-        if batch.last {
-            batch.ticks.push((0, self.ticker.last(), self.seen()));
-            return;
+        match fill {
+            Fill::End => batch.ticks.push((0, self.ticker.last(), self.seen())),
+            Fill::Quiet(now) => {
+                let seen = self.seen();
+                self.ticker.quiet(now, |t| batch.ticks.push((0, t, seen)));
+            }
+            Fill::Frames => self.frames(batch),
         }
-        let Block { buf, frames } = &mut batch.block;
-        for f in frames.iter() {
+    }
+    fn frames(&mut self, batch: &mut Batch) {
+        let Batch { block, packets, ticks, notices, .. } = batch;
+        let Block { buf, frames, notices: said } = block;
+        let mut said = said.iter().peekable();
+        for (n, f) in frames.iter().enumerate() {
+            while let Some(notice) = said.next_if(|s| s.at as usize <= n) {
+                self.notice(notice, packets.len(), ticks, notices);
+            }
             if !f.admitted {
                 self.seen.filtered += 1;
             } else {
-                let at = batch.packets.len() as u32;
-                let (seen, decoder) = (self.seen, &self.decoder);
-                self.ticker.advance(f.ts, |t| batch.ticks.push((at, t, with_decoder(seen, decoder))));
-                self.decoder.decode(buf, f, &mut batch.packets);
+                self.advance(f.ts, packets.len(), ticks);
+                self.decoder.decode(buf, f, packets);
                 self.first_ts.get_or_insert(f.ts);
                 self.last_ts = Some(f.ts);
             }
             self.seen.frames += 1;
             self.seen.bytes += u64::from(f.orig_len);
         }
+        for notice in said {
+            self.notice(notice, packets.len(), ticks, notices);
+        }
+    }
+    fn advance(&mut self, ts: Timestamp, at: usize, ticks: &mut Vec<(u32, Timestamp, Seen)>) {
+        let (seen, decoder) = (self.seen, &self.decoder);
+        self.ticker.advance(ts, |t| ticks.push((at as u32, t, with_decoder(seen, decoder))));
+    }
+    /// Takes news of a capture point in.
+    fn notice(&mut self, notice: &Notice, at: usize, ticks: &mut Vec<(u32, Timestamp, Seen)>, notices: &mut Vec<(u32, Notice)>) {
+        self.advance(notice.ts, at, ticks);
+        match notice.news {
+            PortNews::Dropped { kernel, card } => {
+                self.seen.kernel_drops += kernel;
+                self.seen.card_drops += card;
+            }
+            PortNews::Shed { frames } => self.seen.shed += frames,
+            PortNews::Down | PortNews::Up => {}
+        }
+        notices.push((at as u32, *notice));
     }
     /// What was read until now.
     pub(super) fn seen(&self) -> Seen {
         with_decoder(self.seen, &self.decoder)
     }
-    pub(super) fn source(&mut self) -> &mut Replay {
-        &mut self.source
+    pub(super) fn source(&mut self) -> &mut dyn Source {
+        &mut *self.source
     }
 }
 

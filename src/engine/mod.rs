@@ -18,7 +18,7 @@ mod worker;
 
 use crate::assets::Assets;
 use crate::base::{KeyedHash, Lang, Span, Timestamp};
-use crate::capture::{Fault, Replay};
+use crate::capture::{Fault, Replay, Source};
 use crate::detect::Signatures;
 use crate::event::Coverage;
 use crate::incident::Book;
@@ -164,6 +164,17 @@ impl Outcome {
 
 /// Reads the inputs to their end. What was found is in the outcome even when an input is damaged or a worker fails.
 pub fn replay(source: Replay, options: &Options, sinks: Vec<Box<dyn Sink>>, progress: &mut dyn FnMut(Progress)) -> Result<Outcome, EngineError> {
+    let analyst = analyst::Analyst::new(options, sinks)?;
+    Ok(threads::run(Box::new(source), options, analyst, progress))
+}
+
+/// Reads a source until it says that it has ended: the sensor's run.
+pub fn run(
+    source: Box<dyn Source>,
+    options: &Options,
+    sinks: Vec<Box<dyn Sink>>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Outcome, EngineError> {
     let analyst = analyst::Analyst::new(options, sinks)?;
     Ok(threads::run(source, options, analyst, progress))
 }

@@ -4,7 +4,7 @@ use super::analyst::Analyst;
 use super::batch::{Batch, Feeder};
 use super::worker::{Handover, Worker, merge};
 use super::{Options, Outcome, Progress, SHARDS};
-use crate::capture::Replay;
+use crate::capture::Source;
 use crate::event::Event;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +17,7 @@ const HANDOVERS: usize = 64;
 /// Empty lists of events that wait for a worker: two ticks' worth.
 const EMPTY: usize = 2 * SHARDS;
 
-pub(super) fn run(source: Replay, options: &Options, analyst: Analyst, progress: &mut dyn FnMut(Progress)) -> Outcome {
+pub(super) fn run(source: Box<dyn Source>, options: &Options, analyst: Analyst, progress: &mut dyn FnMut(Progress)) -> Outcome {
     let mut feeder = Feeder::new(source, options.hash());
     let workers = options.workers.clamp(1, SHARDS);
     let (analyst, failure) =

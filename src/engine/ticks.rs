@@ -1,5 +1,7 @@
-//! Where ticks fall: every 100 ms of packet time. In a quiet stretch fewer are issued, because an empty tick changes nothing: whole seconds for
-//! two hours (longer than any time-out), then whole minutes, hours after a day, days after a month: a clock that is wrong by a century costs little.
+//! Where ticks fall: every 100 ms of packet time. In a stretch without packets an empty tick changes nothing, so fewer are issued: whole seconds
+//! when it has lasted two seconds, whole minutes after two hours (longer than any time-out), hours after a day, days after a month: a clock that
+//! is wrong by a century costs little. How far apart they are depends on the stretch so far and on nothing later: a live port, which does not
+//! know how long a silence will last, issues the same ticks as a replay.
 
 use super::TICK;
 use crate::base::Timestamp;
@@ -7,7 +9,10 @@ use crate::base::Timestamp;
 /// Issues ticks as packet time passes.
 #[derive(Debug, Default)]
 pub(super) struct Ticker {
-    next: u64,
+    /// The first tick behind the last packet; 0 before the first packet.
+    from: u64,
+    /// The last tick that was issued.
+    last: u64,
 }
 
 const SECOND: u64 = 1_000_000_000;
@@ -15,38 +20,53 @@ const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
+const fn after(t: u64, step: u64) -> u64 {
+    (t / step + 1).saturating_mul(step)
+}
+
 impl Ticker {
-    /// Calls `out` for every tick at or before `ts` that was not issued yet.
+    /// A packet at `ts`: calls `out` for every tick at or before it that was not issued yet.
     #[inline]
     pub(super) fn advance(&mut self, ts: Timestamp, mut out: impl FnMut(Timestamp)) {
-        if ts.0 < self.next {
+        if ts.0 < self.from {
             return;
         }
-        if self.next == 0 {
-            self.next = (ts.0 / TICK.0 + 1).saturating_mul(TICK.0);
-            return;
+        if self.from != 0 {
+            // A long step ends where the silence ends: from there on every second.
+            while let Some(t) = self.next(ts.0).or_else(|| Some(after(self.last, SECOND))).filter(|t| *t <= ts.0 && *t > self.last) {
+                out(Timestamp(t));
+                self.last = t;
+            }
         }
-        let from = self.next;
-        // A time at the end of time has no tick behind it.
-        while self.next <= ts.0 && self.next < u64::MAX {
-            out(Timestamp(self.next));
-            let gap = ts.0 - self.next;
-            let step = match self.next - from {
-                _ if gap < 2 * SECOND => TICK.0,
-                done if done < 2 * HOUR => SECOND,
-                done if done < DAY => MINUTE,
-                done if done < 30 * DAY => HOUR,
-                _ => DAY,
-            };
-            // Long steps end where the silence ends: the tick behind it comes within a second.
-            let after = |step: u64| (self.next / step + 1).saturating_mul(step);
-            let steps = [step, HOUR, MINUTE].into_iter().filter(|s| *s <= step && *s > SECOND);
-            self.next = steps.map(after).find(|n| *n <= ts.0).unwrap_or_else(|| after(step.min(SECOND)));
+        self.from = after(ts.0, TICK.0);
+    }
+    /// No packet, but time has come to `now`: calls `out` for the ticks that are due whatever comes later.
+    pub(super) fn quiet(&mut self, now: Timestamp, mut out: impl FnMut(Timestamp)) {
+        while let Some(t) = self.next(now.0).filter(|t| *t <= now.0 && *t > self.last) {
+            out(Timestamp(t));
+            self.last = t;
         }
+    }
+    /// The next tick if the stretch without packets lasts until `horizon`. None: it is far into a silence, and no long step ends by then.
+    fn next(&self, horizon: u64) -> Option<u64> {
+        if self.from == 0 {
+            return None;
+        }
+        if self.last < self.from {
+            return Some(self.from);
+        }
+        let step = match self.last - self.from {
+            done if done < 2 * SECOND => return Some(after(self.last, TICK.0)),
+            done if done < 2 * HOUR => return Some(after(self.last, SECOND)),
+            done if done < DAY => MINUTE,
+            done if done < 30 * DAY => HOUR,
+            _ => DAY,
+        };
+        [step, HOUR, MINUTE].into_iter().filter(|s| *s <= step).map(|s| after(self.last, s)).find(|n| *n <= horizon)
     }
     /// The tick that ends the run: the next whole second.
     pub(super) fn last(&self) -> Timestamp {
-        Timestamp(self.next.div_ceil(SECOND).saturating_mul(SECOND))
+        Timestamp(self.from.max(self.last).div_ceil(SECOND).saturating_mul(SECOND))
     }
 }
 
@@ -67,7 +87,8 @@ mod tests {
     fn every_hundred_milliseconds_and_every_whole_second_of_a_quiet_stretch() {
         assert_eq!(ticks(&[1010, 1050, 1099, 1100, 1350]), [1100, 1200, 1300]);
         let all = ticks(&[1010, 11_010]);
-        assert_eq!(&all[..4], [1100, 2000, 3000, 4000]);
+        assert_eq!(all[..3], [1100, 1200, 1300]);
+        assert_eq!(all[20..24], [3100, 4000, 5000, 6000]);
         assert_eq!(*all.last().unwrap(), 11_000);
         assert!((2..=11).all(|s| all.contains(&(s * 1000))));
     }
@@ -99,5 +120,29 @@ mod tests {
             assert!(first - end <= 1000, "{hours} h: {first} after {end}");
         }
         assert!(ticks(&[1010, 140 * 366 * 86_400_000]).len() < 70_000);
+    }
+
+    #[test]
+    fn a_live_port_issues_the_ticks_of_a_replay() {
+        let mut rng = 7u64;
+        for round in 0..300 {
+            let (mut live, mut replay) = (Ticker::default(), Ticker::default());
+            let (mut a, mut b) = (Vec::new(), Vec::new());
+            let mut now = 1_700_000_000_000 + round * 977;
+            for _ in 0..40 {
+                rng = crate::base::mix64(rng);
+                let wait = [0, 3, 90, 150, 1900, 2300, 7000, 61_000, 7_300_000, 90_000_000][rng as usize % 10] + rng % 50;
+                // The live port looks up now and then.
+                let looks = 1 + rng % 9;
+                for n in 1..=looks {
+                    live.quiet(Timestamp((now + wait * n / (looks + 1)) * 1_000_000), |t| a.push(t));
+                }
+                now += wait;
+                live.advance(Timestamp(now * 1_000_000), |t| a.push(t));
+                replay.advance(Timestamp(now * 1_000_000), |t| b.push(t));
+            }
+            assert_eq!(a, b, "round {round}");
+            assert_eq!(live.last(), replay.last());
+        }
     }
 }

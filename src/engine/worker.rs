@@ -5,7 +5,8 @@ use super::shard::{Ahead, Shard};
 use super::told::Weirds;
 use super::{Options, SHARDS};
 use crate::base::Timestamp;
-use crate::event::{Coverage, Event};
+use crate::capture::Notice;
+use crate::event::{Coverage, Event, EventKind};
 use crate::site::Site;
 use crate::wire::Packet;
 use crossbeam::channel::Receiver;
@@ -76,9 +77,13 @@ impl Worker {
         let mut ticks = batch.ticks.iter().peekable();
         let buf = batch.block.buf.as_slice();
         let mut done = 0usize;
+        let mut notices = batch.notices.iter().peekable();
         while let Some((at, now, seen)) = ticks.next() {
             self.packets(batch.packets.get(done..*at as usize).unwrap_or(&[]), buf);
             done = *at as usize;
+            while let Some((_, n)) = notices.next_if(|(_, n)| n.ts < *now) {
+                self.notice(n);
+            }
             if batch.last && ticks.peek().is_none() {
                 self.finish(*now, *seen, batch, &mut out);
             } else {
@@ -86,6 +91,15 @@ impl Worker {
             }
         }
         self.packets(batch.packets.get(done..).unwrap_or(&[]), buf);
+        notices.for_each(|(_, n)| self.notice(n));
+    }
+    /// News of a capture point is told by the first shard, whichever worker has it: behind the shard's packets of the same time.
+    fn notice(&mut self, notice: &Notice) {
+        if self.me == 0
+            && let Some(first) = self.shards.first_mut()
+        {
+            first.told.emit(notice.ts, 0, EventKind::Port { iface: notice.iface, news: notice.news });
+        }
     }
     /// Takes the worker's own packets, some at a time.
     fn packets(&mut self, packets: &[Packet], buf: &[u8]) {

@@ -40,6 +40,8 @@ impl Interest {
     pub const FILES: Interest = Interest(1 << 13);
     /// Kerberos, on its own ports and inside others.
     pub const KERBEROS: Interest = Interest(1 << 14);
+    /// News of capture points.
+    pub const PORT: Interest = Interest(1 << 15);
     /// All of them.
     pub const ALL: Interest = Interest(u16::MAX);
 
@@ -70,6 +72,7 @@ impl Interest {
                 kind => kind | admin(flow),
             },
             EventKind::Flow(r) | EventKind::FlowAlive(r) | EventKind::FlowGrown(r) => Interest::FLOW | admin(&r.info),
+            EventKind::Port { .. } => Interest::PORT,
             EventKind::Coverage(_) => Interest::COVERAGE,
         }
     }

@@ -5,6 +5,7 @@
 use crate::base::{Addr, Confidence, FiveTuple, Mac, Outcome, Service, Span, Timestamp, proto};
 mod interest;
 
+pub use crate::capture::PortNews;
 pub use crate::flow::Shape;
 use crate::flow::{ConnState, History};
 use crate::protocols::Message;
@@ -69,6 +70,13 @@ pub enum EventKind {
     /// Bytes of a flow's payload so far, from a quiet or a busy flow: sent when a remote-administration flow has carried 16 KiB in one direction,
     /// so that a session is known as such while it lasts.
     FlowGrown(FlowRecord),
+    /// News of a capture point: frames lost, no link, read again.
+    Port {
+        /// Capture interface.
+        iface: u16,
+        /// What.
+        news: PortNews,
+    },
     /// The coverage of the tick that ends: what was not seen or not parsed.
     Coverage(Box<Coverage>),
 }
@@ -212,8 +220,10 @@ pub struct Coverage {
     pub bytes: u64,
     /// Frames left out by `--filter`, `--from` or `--to`.
     pub filtered: u64,
-    /// Dropped by the kernel or the interface.
+    /// Dropped by the kernel, because the box did not read fast enough.
     pub kernel_drops: u64,
+    /// Dropped by the card or its driver.
+    pub card_drops: u64,
     /// Not parsed because the box was overloaded.
     pub shed: u64,
     /// Payload bytes acknowledged or passed over but not captured.
@@ -247,6 +257,7 @@ impl Coverage {
         self.bytes += o.bytes;
         self.filtered += o.filtered;
         self.kernel_drops += o.kernel_drops;
+        self.card_drops += o.card_drops;
         self.shed += o.shed;
         self.missed_bytes += o.missed_bytes;
         self.tcp_bytes += o.tcp_bytes;

@@ -199,7 +199,7 @@ mod tests {
                                             origin_why next_hosts if_cut"
         );
         let coverage = serde_json::to_string(&report.summary.coverage).unwrap();
-        assert_eq!(keys(&coverage)[..7].join(" "), "kernel_drops shed loss_estimate duplicates one_way_flows snapped undecoded");
+        assert_eq!(keys(&coverage)[..8].join(" "), "kernel_drops card_drops shed loss_estimate duplicates one_way_flows snapped undecoded");
     }
 
     #[test]

@@ -18,8 +18,10 @@ pub const SCHEMA: u32 = 1;
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CoverageRecord {
-    /// Dropped by the kernel or the interface.
+    /// Dropped by the kernel.
     pub kernel_drops: u64,
+    /// Dropped by the card or its driver.
+    pub card_drops: u64,
     /// Not parsed because of overload.
     pub shed: u64,
     /// Share of TCP payload that was on the wire but not captured, 0 to 1, six decimals.
@@ -54,6 +56,7 @@ impl From<&Coverage> for CoverageRecord {
     fn from(c: &Coverage) -> Self {
         CoverageRecord {
             kernel_drops: c.kernel_drops,
+            card_drops: c.card_drops,
             shed: c.shed,
             loss_estimate: rounded(c.loss_estimate()),
             duplicates: c.duplicates,
