@@ -58,6 +58,17 @@ struct Seen {
 }
 
 impl Devices {
+    /// Places every device anew, after something else was declared.
+    pub(super) fn place_all(&mut self, site: &Site) {
+        self.by_mac.retain(|_, k| {
+            k.device.place(site);
+            true
+        });
+        self.behind.retain(|_, d| {
+            d.place(site);
+            true
+        });
+    }
     /// Learns from one event; false if all it told was known in this minute already.
     pub(super) fn update(&mut self, site: &Site, event: &Event) -> bool {
         self.since.get_or_insert(event.ts);

@@ -69,6 +69,11 @@ impl Assets {
     pub fn with_geo(self, geo: Arc<Geo>) -> Assets {
         Assets { geo, ..self }
     }
+    /// Goes on by what is declared now: zones, roles and ledger status of every device follow.
+    pub fn adopt(&mut self, site: Arc<Site>, geo: Arc<Geo>) {
+        self.devices.place_all(&site);
+        (self.site, self.geo) = (site, geo);
+    }
     /// The country of a public address.
     pub fn country(&self, a: Addr) -> Option<Country> {
         self.geo.country(a)

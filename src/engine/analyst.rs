@@ -32,7 +32,7 @@ pub struct Blocked {
 /// The detectors that run on a site, and those that cannot.
 type Enlisted = (Vec<(Interest, Box<dyn Detector>)>, Vec<Blocked>);
 
-fn enlist(site: &Site, signatures: &Signatures) -> Result<Enlisted, EngineError> {
+pub(super) fn enlist(site: &Site, signatures: &Signatures) -> Result<Enlisted, EngineError> {
     let (mut detectors, mut blocked): Enlisted = Default::default();
     for (id, make) in DETECTORS {
         let d = make(signatures.require(id)?)?;
@@ -56,10 +56,10 @@ const ERRORS: usize = 16_384;
 const AGAIN: usize = 4096;
 
 /// Detectors by the kinds of events they want: one bit for each, by its place. An event is shown to few of them, and to no others it costs anything.
-struct Wanted([u128; Interest::KINDS]);
+pub(super) struct Wanted([u128; Interest::KINDS]);
 
 impl Wanted {
-    fn by(detectors: &[(Interest, Box<dyn Detector>)]) -> Wanted {
+    pub(super) fn by(detectors: &[(Interest, Box<dyn Detector>)]) -> Wanted {
         let mut all = [0; Interest::KINDS];
         for (n, (interest, _)) in detectors.iter().enumerate() {
             for kind in interest.kinds() {
@@ -88,8 +88,8 @@ const _: () = assert!(DETECTORS.len() <= u128::BITS as usize);
 pub(super) struct Analyst {
     pub(super) options: Options,
     pub(super) assets: Assets,
-    detectors: Vec<(Interest, Box<dyn Detector>)>,
-    wanted: Wanted,
+    pub(super) detectors: Vec<(Interest, Box<dyn Detector>)>,
+    pub(super) wanted: Wanted,
     pub(super) blocked: Vec<Blocked>,
     pub(super) book: Book,
     sinks: Vec<Box<dyn Sink>>,
@@ -141,6 +141,7 @@ impl Analyst {
         let seen = first.seen;
         let mut sum = first.coverage.is_some().then(Coverage::default);
         let (windows, ended) = (first.windows, first.last.is_some());
+        let setup = first.setup.clone();
         self.flows = handovers.iter().map(|h| h.flows).sum();
         let mut order = std::mem::take(&mut self.order);
         let mut lists = std::mem::take(&mut self.lists);
@@ -181,6 +182,9 @@ impl Analyst {
             }
         }
         self.lists = lists;
+        if let Some(setup) = setup {
+            self.adopt(&setup);
+        }
         if windows {
             self.second(now, read_at);
         }

@@ -1,9 +1,11 @@
 //! A block of frames, decoded, with the ticks that fall into it.
 
+use super::setup::{Setup, Setups};
 use super::ticks::Ticker;
 use crate::base::{KeyedHash, Timestamp};
 use crate::capture::{Block, Fill, Notice, PortNews, Source};
 use crate::wire::{Decoder, Packet};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What travels from the reader to the workers. Recycled.
@@ -16,6 +18,8 @@ pub(super) struct Batch {
     pub(super) notices: Vec<(u32, Notice)>,
     /// When the block was read, for the latency histograms only.
     pub(super) read_at: Instant,
+    /// From this batch on the run goes by another setup.
+    pub(super) setup: Option<Arc<Setup>>,
     /// The run ends with this batch.
     pub(super) last: bool,
 }
@@ -41,13 +45,14 @@ pub(super) fn wall() -> Instant {
 
 impl Batch {
     pub(super) fn new() -> Batch {
-        Batch { block: Block::default(), packets: Vec::new(), ticks: Vec::new(), notices: Vec::new(), read_at: wall(), last: false }
+        Batch { block: Block::default(), packets: Vec::new(), ticks: Vec::new(), notices: Vec::new(), read_at: wall(), setup: None, last: false }
     }
 }
 
 /// Reads, decodes and marks ticks.
 pub(super) struct Feeder {
     source: Box<dyn Source>,
+    setups: Setups,
     pub(super) decoder: Decoder,
     ticker: Ticker,
     pub(super) first_ts: Option<Timestamp>,
@@ -56,14 +61,15 @@ pub(super) struct Feeder {
 }
 
 impl Feeder {
-    pub(super) fn new(source: Box<dyn Source>, hash: KeyedHash) -> Feeder {
-        Feeder { source, decoder: Decoder::new(hash), ticker: Ticker::default(), first_ts: None, last_ts: None, seen: Seen::default() }
+    pub(super) fn new(source: Box<dyn Source>, hash: KeyedHash, setups: Setups) -> Feeder {
+        Feeder { source, setups, decoder: Decoder::new(hash), ticker: Ticker::default(), first_ts: None, last_ts: None, seen: Seen::default() }
     }
     /// Fills a batch; the last one ends with a final tick.
     pub(super) fn fill(&mut self, batch: &mut Batch) {
         batch.packets.clear();
         batch.ticks.clear();
         batch.notices.clear();
+        batch.setup = self.setups.next();
         let fill = self.source.fill(&mut batch.block);
         batch.last = fill == Fill::End;
         batch.read_at = wall();

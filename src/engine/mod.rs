@@ -10,6 +10,7 @@ mod channels;
 pub mod journal;
 mod listing;
 mod payload;
+mod setup;
 mod shard;
 mod threads;
 mod ticks;
@@ -29,6 +30,7 @@ use hdrhistogram::Histogram;
 use std::sync::Arc;
 
 pub use analyst::{Blocked, blocked};
+pub use setup::{Resetting, Setup, Setups, resetting};
 
 /// Virtual shards, whatever the number of workers.
 pub const SHARDS: usize = 64;
@@ -52,6 +54,9 @@ pub struct Options {
     pub lang: Lang,
     /// Most live flows.
     pub max_flows: usize,
+    /// Key of the hash that spreads flows over shards and tables. A sensor has its own, so that no sender can choose where its flows fall; a replay
+    /// has a fixed one, so that the same input gives the same output, or that of the recording.
+    pub key: u64,
     /// Shows every event to every detector, wanted or not: for the test that what they say they want is all they need.
     #[doc(hidden)]
     pub every_event: bool,
@@ -64,10 +69,10 @@ impl Options {
     /// One worker, default caps.
     pub fn new(site: Arc<Site>, signatures: Arc<Signatures>) -> Options {
         let lang = site.lang;
-        Options { workers: 1, site, signatures, geo: Arc::new(Geo::embedded()), lang, max_flows: Self::MAX_FLOWS, every_event: false }
+        Options { workers: 1, site, signatures, geo: Arc::new(Geo::embedded()), lang, max_flows: Self::MAX_FLOWS, key: OFFLINE_KEY, every_event: false }
     }
     fn hash(&self) -> KeyedHash {
-        KeyedHash::new(OFFLINE_KEY)
+        KeyedHash::new(self.key)
     }
 }
 
@@ -164,17 +169,17 @@ impl Outcome {
 
 /// Reads the inputs to their end. What was found is in the outcome even when an input is damaged or a worker fails.
 pub fn replay(source: Replay, options: &Options, sinks: Vec<Box<dyn Sink>>, progress: &mut dyn FnMut(Progress)) -> Result<Outcome, EngineError> {
-    let analyst = analyst::Analyst::new(options, sinks)?;
-    Ok(threads::run(Box::new(source), options, analyst, progress))
+    run(Box::new(source), options, sinks, Setups::none(), progress)
 }
 
-/// Reads a source until it says that it has ended: the sensor's run.
+/// Reads a source until it says that it has ended, and takes new setups on the way: the sensor's run.
 pub fn run(
     source: Box<dyn Source>,
     options: &Options,
     sinks: Vec<Box<dyn Sink>>,
+    setups: Setups,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Outcome, EngineError> {
     let analyst = analyst::Analyst::new(options, sinks)?;
-    Ok(threads::run(source, options, analyst, progress))
+    Ok(threads::run(source, options, setups, analyst, progress))
 }

@@ -2,6 +2,7 @@
 
 use super::analyst::Analyst;
 use super::batch::{Batch, Feeder};
+use super::setup::Setups;
 use super::worker::{Handover, Worker, merge};
 use super::{Options, Outcome, Progress, SHARDS};
 use crate::capture::Source;
@@ -17,8 +18,8 @@ const HANDOVERS: usize = 64;
 /// Empty lists of events that wait for a worker: two ticks' worth.
 const EMPTY: usize = 2 * SHARDS;
 
-pub(super) fn run(source: Box<dyn Source>, options: &Options, analyst: Analyst, progress: &mut dyn FnMut(Progress)) -> Outcome {
-    let mut feeder = Feeder::new(source, options.hash());
+pub(super) fn run(source: Box<dyn Source>, options: &Options, setups: Setups, analyst: Analyst, progress: &mut dyn FnMut(Progress)) -> Outcome {
+    let mut feeder = Feeder::new(source, options.hash(), setups);
     let workers = options.workers.clamp(1, SHARDS);
     let (analyst, failure) =
         if workers == 1 { alone(&mut feeder, options, analyst, progress) } else { many(&mut feeder, workers, options, analyst, progress) };

@@ -1,6 +1,7 @@
 //! A worker: a set of shards.
 
 use super::batch::{Batch, Seen};
+use super::setup::Setup;
 use super::shard::{Ahead, Shard};
 use super::told::Weirds;
 use super::{Options, SHARDS};
@@ -28,6 +29,8 @@ pub(super) struct Handover {
     /// What the reader had counted when the tick fell.
     pub(super) seen: Seen,
     pub(super) last: Option<Last>,
+    /// The run goes by another setup from here on.
+    pub(super) setup: Option<Arc<Setup>>,
 }
 
 /// What a worker leaves at the end of the run.
@@ -58,6 +61,8 @@ pub(super) struct Worker {
     places: [u8; SHARDS],
     me: usize,
     of: usize,
+    /// A setup that the analyst has not been told of.
+    setup: Option<Arc<Setup>>,
     /// Lists that the analyst is done with, to be written again.
     empty: Receiver<Vec<Event>>,
 }
@@ -70,10 +75,14 @@ impl Worker {
             *place = at as u8;
             Shard::new(options.max_flows / SHARDS)
         });
-        Worker { site: Arc::clone(&options.site), shards: shards.collect(), places, me, of, empty }
+        Worker { site: Arc::clone(&options.site), shards: shards.collect(), places, me, of, setup: None, empty }
     }
     /// Takes a batch through the state; `out` gets a handover at each tick.
     pub(super) fn run(&mut self, batch: &Batch, mut out: impl FnMut(Handover)) {
+        if let Some(setup) = &batch.setup {
+            self.site = Arc::clone(&setup.site);
+            self.setup = Some(Arc::clone(setup));
+        }
         let mut ticks = batch.ticks.iter().peekable();
         let buf = batch.block.buf.as_slice();
         let mut done = 0usize;
@@ -148,7 +157,9 @@ impl Worker {
         }
         let events = self.pending();
         let second = now.subsec_nanos() == 0;
-        self.hand_over(now, seen, batch, events, second, second)
+        let mut handover = self.hand_over(now, seen, batch, events, second, second);
+        handover.setup = self.setup.take();
+        handover
     }
     /// The run is over. Shard by shard, so that a million flows that end at once are not all events at once; every worker hands over as often.
     fn finish(&mut self, now: Timestamp, seen: Seen, batch: &Batch, out: &mut impl FnMut(Handover)) {
@@ -193,6 +204,7 @@ impl Worker {
             read_at: batch.read_at,
             seen,
             last: None,
+            setup: None,
         }
     }
     fn leave(&mut self) -> Last {
