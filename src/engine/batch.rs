@@ -5,6 +5,7 @@ use super::ticks::Ticker;
 use crate::base::{KeyedHash, Timestamp};
 use crate::capture::{Block, Fill, Notice, PortNews, Source};
 use crate::wire::{Decoder, Packet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -82,36 +83,41 @@ impl Feeder {
             Fill::Frames => self.frames(batch),
         }
     }
+    /// The frames, and between them what the capture points have to say, which is nothing nearly always.
     fn frames(&mut self, batch: &mut Batch) {
-        let Batch { block, packets, ticks, notices, .. } = batch;
-        let Block { buf, frames, notices: said } = block;
-        let mut said = said.iter().peekable();
-        for (n, f) in frames.iter().enumerate() {
-            while let Some(notice) = said.next_if(|s| s.at as usize <= n) {
-                self.notice(notice, packets.len(), ticks, notices);
-            }
+        let said = std::mem::take(&mut batch.block.notices);
+        let mut done = 0;
+        for notice in &said {
+            let upto = (notice.at as usize).clamp(done, batch.block.frames.len());
+            self.some(batch, done..upto);
+            done = upto;
+            self.notice(notice, batch);
+        }
+        self.some(batch, done..batch.block.frames.len());
+        batch.block.notices = said;
+    }
+    fn some(&mut self, batch: &mut Batch, range: Range<usize>) {
+        let Block { buf, frames, .. } = &mut batch.block;
+        for f in frames.get(range).unwrap_or_default() {
             if !f.admitted {
                 self.seen.filtered += 1;
             } else {
-                self.advance(f.ts, packets.len(), ticks);
-                self.decoder.decode(buf, f, packets);
+                let at = batch.packets.len() as u32;
+                let (seen, decoder) = (self.seen, &self.decoder);
+                self.ticker.advance(f.ts, |t| batch.ticks.push((at, t, with_decoder(seen, decoder))));
+                self.decoder.decode(buf, f, &mut batch.packets);
                 self.first_ts.get_or_insert(f.ts);
                 self.last_ts = Some(f.ts);
             }
             self.seen.frames += 1;
             self.seen.bytes += u64::from(f.orig_len);
         }
-        for notice in said {
-            self.notice(notice, packets.len(), ticks, notices);
-        }
-    }
-    fn advance(&mut self, ts: Timestamp, at: usize, ticks: &mut Vec<(u32, Timestamp, Seen)>) {
-        let (seen, decoder) = (self.seen, &self.decoder);
-        self.ticker.advance(ts, |t| ticks.push((at as u32, t, with_decoder(seen, decoder))));
     }
     /// Takes news of a capture point in.
-    fn notice(&mut self, notice: &Notice, at: usize, ticks: &mut Vec<(u32, Timestamp, Seen)>, notices: &mut Vec<(u32, Notice)>) {
-        self.advance(notice.ts, at, ticks);
+    fn notice(&mut self, notice: &Notice, batch: &mut Batch) {
+        let at = batch.packets.len() as u32;
+        let seen = self.seen();
+        self.ticker.advance(notice.ts, |t| batch.ticks.push((at, t, seen)));
         match notice.news {
             PortNews::Dropped { kernel, card } => {
                 self.seen.kernel_drops += kernel;
@@ -120,7 +126,7 @@ impl Feeder {
             PortNews::Shed { frames } => self.seen.shed += frames,
             PortNews::Down | PortNews::Up => {}
         }
-        notices.push((at as u32, *notice));
+        batch.notices.push((at, *notice));
     }
     /// What was read until now.
     pub(super) fn seen(&self) -> Seen {

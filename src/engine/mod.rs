@@ -69,7 +69,16 @@ impl Options {
     /// One worker, default caps.
     pub fn new(site: Arc<Site>, signatures: Arc<Signatures>) -> Options {
         let lang = site.lang;
-        Options { workers: 1, site, signatures, geo: Arc::new(Geo::embedded()), lang, max_flows: Self::MAX_FLOWS, key: OFFLINE_KEY, every_event: false }
+        Options {
+            workers: 1,
+            site,
+            signatures,
+            geo: Arc::new(Geo::embedded()),
+            lang,
+            max_flows: Self::MAX_FLOWS,
+            key: OFFLINE_KEY,
+            every_event: false,
+        }
     }
     fn hash(&self) -> KeyedHash {
         KeyedHash::new(self.key)
