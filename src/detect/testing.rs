@@ -181,6 +181,10 @@ impl Stage {
         }
         self
     }
+    /// Tells the detector what was found before a restart.
+    pub fn recall(&mut self, before: &Finding) {
+        self.detector.recall(before);
+    }
     /// Ends the run.
     pub fn end(&mut self) {
         let scene = Scene { site: &self.site, assets: &self.assets, now: self.next_tick };

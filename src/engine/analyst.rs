@@ -9,7 +9,7 @@ use crate::base::{Addr, FiveTuple, Outcome, Timestamp};
 use crate::bounded::BoundedMap;
 use crate::detect::{DETECTORS, Detector, Finding, Scene, Signatures};
 use crate::event::{Coverage, Event, EventKind, Interest};
-use crate::incident::Book;
+use crate::incident::{Admitted, Book};
 use crate::output::{Run, Sink, SinkError};
 use crate::protocols::Message;
 use crate::site::Site;
@@ -261,7 +261,7 @@ impl Analyst {
         self.latency.finding.saturating_record(micros(read_at));
         let mut findings = std::mem::take(&mut self.findings);
         for f in findings.drain(..) {
-            let (at, _) = self.book.admit(f, &self.options.site, &self.assets, &self.coverage);
+            let (Admitted::New(at) | Admitted::Revised(at)) = self.book.admit(f, &self.options.site, &self.assets, &self.coverage) else { continue };
             let mut sinks = std::mem::take(&mut self.sinks);
             if let Some(kept) = self.book.findings().get(at) {
                 let run = self.run(&[]);

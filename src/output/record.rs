@@ -152,20 +152,12 @@ impl From<&Device> for DeviceRecord {
             zone: d.zone.clone(),
             first_seen: d.first_seen.to_string(),
             last_seen: d.last_seen.to_string(),
-            status: serde_word(&d.status),
+            status: d.status.word().to_owned(),
             randomised: d.randomised,
             gateway: d.gateway,
             vlan: d.vlan,
             first_packet: d.first_packet,
         }
-    }
-}
-
-/// The word an enumeration serialises to.
-fn serde_word(v: &impl Serialize) -> String {
-    match serde_json::to_value(v) {
-        Ok(Value::String(s)) => s,
-        _ => String::new(),
     }
 }
 
@@ -252,7 +244,7 @@ impl FindingRecord {
             summary: words.summary(k, lang),
             flows: f.flows.iter().map(|t| community_id(t).to_string()).collect(),
             packets: f.packets.clone(),
-            evidence: f.evidence.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
+            evidence: f.evidence.iter().map(|(k, v)| (k.to_string(), v.clone())).collect(),
             coverage: SeenRecord {
                 packets: c.packets,
                 kernel_drops: c.kernel_drops,
