@@ -7,7 +7,8 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A stable id: `mac-00:11:22:33:44:55`, or `ip-10.0.0.5` for a host behind a gateway whose MAC is not seen.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum DeviceId {
     /// Known by its MAC.
     Mac(Mac),
@@ -33,6 +34,19 @@ impl FromStr for DeviceId {
             Some(("ip", a)) => a.parse().map(DeviceId::Addr).map_err(|_| wrong()),
             _ => Err(wrong()),
         }
+    }
+}
+
+impl TryFrom<String> for DeviceId {
+    type Error = String;
+    fn try_from(s: String) -> Result<DeviceId, String> {
+        s.parse()
+    }
+}
+
+impl From<DeviceId> for String {
+    fn from(id: DeviceId) -> String {
+        id.to_string()
     }
 }
 

@@ -47,6 +47,10 @@ impl Assets {
         self.uses.restore(memory.uses);
         self.accounts.restore(memory.places);
     }
+    /// All devices, in no order that matters.
+    pub fn each_device(&self) -> impl Iterator<Item = &Device> {
+        self.devices.iter()
+    }
     /// Who holds which address.
     pub fn bindings(&self) -> impl Iterator<Item = (Addr, Binding)> {
         self.devices.bindings()

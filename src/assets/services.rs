@@ -57,7 +57,7 @@ impl Services {
         self.offered.get(&(a, proto, port)).copied()
     }
     /// Everything: who offers what since when, and the counters of users.
-    pub(super) fn all(&self) -> (Vec<Offer>, Vec<Users>) {
+    pub fn all(&self) -> (Vec<Offer>, Vec<Users>) {
         (self.offered.iter().map(|(k, ts)| (*k, *ts)).collect(), self.users.iter().map(|(k, n)| (*k, *n)).collect())
     }
     /// Takes up what was known before a restart.

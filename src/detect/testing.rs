@@ -246,3 +246,8 @@ pub fn hospital_with(more: &[(&str, Role)]) -> Site {
         ..Site::default()
     }
 }
+
+/// A finding about an address, and nothing more.
+pub fn finding_of(detector: &'static str, secs: f64, orig: &str, severity: Severity) -> Finding {
+    Finding::new(detector, orig.to_owned(), at(secs), severity, super::Subject::addr(a(orig)))
+}

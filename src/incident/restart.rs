@@ -39,6 +39,10 @@ impl Book {
         let (incident, links, number) = (self.incidents.get(at)?, self.links.get(at)?, self.numbers.get(at)?);
         Some(Story { incident: incident.clone(), links: links.clone(), closed: self.closed.get(number).copied() })
     }
+    /// The highest numbers ever given to findings and incidents.
+    pub fn numbers(&self) -> (u64, u64) {
+        (self.next, self.opened)
+    }
     /// Everything, for a store.
     pub fn pages(&self) -> Pages {
         let stories = (0..self.incidents.len()).filter_map(|at| self.story(at)).collect();
@@ -53,8 +57,6 @@ impl Book {
         for (seq, k) in by_number.into_iter().rev().take(super::book::MAX_FINDINGS).collect::<Vec<_>>().into_iter().rev() {
             book.next = book.next.max(seq);
             book.index.insert((k.finding.detector, k.finding.story.clone()), seq);
-            book.resumed.insert(seq);
-            book.unsaid.insert(seq);
             book.kept.push(k);
             book.seqs.push(seq);
         }
@@ -63,6 +65,14 @@ impl Book {
             book.take_up(n, story);
         }
         book
+    }
+    /// These detectors begin anew: what they say of a story from now on is joined to what was said. The findings so far.
+    pub fn resume(&mut self, detectors: &[&str]) -> Vec<&Kept> {
+        let anew = |k: &Kept| detectors.contains(&k.finding.detector);
+        let theirs: Vec<u64> = self.kept.iter().zip(&self.seqs).filter(|(k, _)| anew(k)).map(|(_, seq)| *seq).collect();
+        self.resumed.extend(&theirs);
+        self.unsaid.extend(theirs);
+        self.kept.iter().filter(|k| anew(k)).collect()
     }
     fn take_up(&mut self, n: u64, story: Story) {
         let Story { incident, mut links, closed } = story;

@@ -231,7 +231,10 @@ fn reopened(d: &Desk) -> Book {
     let text = |s: &Story| serde_json::to_string(s).unwrap();
     let stories = pages.stories.iter().map(|s| serde_json::from_str(&text(s)).unwrap()).collect();
     let findings = pages.findings.iter().map(|k| serde_json::from_str(&serde_json::to_string(k).unwrap()).unwrap()).collect();
-    Book::restore(Pages { findings, stories, numbers: pages.numbers })
+    let mut book = Book::restore(Pages { findings, stories, numbers: pages.numbers });
+    let detectors: Vec<&str> = crate::detect::DETECTORS.iter().map(|d| d.0).collect();
+    assert_eq!(book.resume(&detectors).len(), d.book.findings().len());
+    book
 }
 
 #[test]

@@ -43,6 +43,16 @@ pub enum Change {
     Only,
 }
 
+/// What becomes of an order: it was carried out, and is it on the disk?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Carried {
+    /// It will survive a power cut.
+    pub saved: bool,
+}
+
+/// Where the answer to an order goes.
+pub type Reply = crossbeam::channel::Sender<Carried>;
+
 /// A change with who made it and when.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Deed {

@@ -17,7 +17,7 @@ mod tests;
 mod told;
 
 pub use copy::{backup, restore};
-pub use deed::{Change, Deed};
+pub use deed::{Carried, Change, Deed, Reply};
 pub use error::StoreError;
 pub use open::{Moved, Opened, Store};
 pub use reader::{Loaded, Preview, Reader, check};
