@@ -47,6 +47,13 @@ impl Assets {
         self.uses.restore(memory.uses);
         self.accounts.restore(memory.places);
     }
+    /// A device by its id.
+    pub fn device(&self, id: DeviceId) -> Option<&Device> {
+        match id {
+            DeviceId::Mac(m) => self.devices.by_mac(m),
+            DeviceId::Addr(a) => self.devices.by_addr(a).filter(|d| d.id == id),
+        }
+    }
     /// All devices, in no order that matters.
     pub fn each_device(&self) -> impl Iterator<Item = &Device> {
         self.devices.iter()

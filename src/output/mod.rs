@@ -11,6 +11,7 @@ pub mod record;
 #[cfg(test)]
 pub mod sample;
 pub mod saved;
+pub mod stored;
 pub mod table;
 pub mod text;
 pub mod text_table;

@@ -242,6 +242,10 @@ impl Sink for Keeper {
     fn deed(&mut self, deed: &Deed, reply: &mut Option<Reply>, run: &Run<'_>) {
         self.begin(run);
         self.portion.now = deed.audit.ts;
+        // A device about which something was decided is written with it.
+        if let Some(d) = deed.audit.target.parse().ok().and_then(|id| run.assets.device(id)) {
+            self.sweep.device(d, &mut self.portion);
+        }
         if let Some(reply) = self.portion.deed(deed.clone(), reply.take(), &self.counts) {
             // Whoever asked may be gone.
             let _ = reply.try_send(Carried { saved: false });
