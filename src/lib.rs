@@ -17,6 +17,7 @@ pub mod event;
 pub mod assets;
 pub mod detect;
 pub mod incident;
+pub mod store;
 pub mod output;
 pub mod engine;
 pub mod cli;

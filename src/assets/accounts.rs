@@ -203,6 +203,13 @@ impl Accounts {
     pub fn places(&self) -> impl Iterator<Item = (&str, Addr, Timestamp)> {
         self.places.iter().map(|((user, host), ts)| (user.as_str(), *host, *ts))
     }
+    /// Takes up where accounts were let in before a restart; the longest unused first.
+    pub(super) fn restore(&mut self, mut places: Vec<(String, Addr, Timestamp)>) {
+        places.sort_by(|a, b| (a.2, a.1, &a.0).cmp(&(b.2, b.1, &b.0)));
+        for (user, host, ts) in places {
+            self.places.insert((user, host), ts);
+        }
+    }
     pub(super) fn held(&self) -> [(&'static str, usize, u64); 3] {
         [
             ("accounts", self.flows.len(), self.flows.evicted()),

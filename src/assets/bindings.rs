@@ -77,6 +77,13 @@ impl Bindings {
     pub(super) fn counts(&self) -> (usize, u64) {
         (self.table.len(), self.table.evicted())
     }
+    /// Puts in a binding of before a restart.
+    pub(super) fn take_up(&mut self, a: Addr, b: Binding) {
+        self.table.insert(a, b);
+    }
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Addr, Binding)> {
+        self.table.iter().map(|(a, b)| (*a, *b))
+    }
     /// Takes back a binding that rested on frames alone.
     pub(super) fn withdraw(&mut self, a: Addr, mac: Mac) -> bool {
         let weak = self.table.get(&a).is_some_and(|b| b.holder.mac == mac && b.holder.how == How::Frame);

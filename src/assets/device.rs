@@ -2,11 +2,13 @@
 
 use crate::base::{Addr, Mac, Timestamp};
 use crate::site::{Entry, Role, Site};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
 
 /// A stable id: `mac-00:11:22:33:44:55`, or `ip-10.0.0.5` for a host behind a gateway whose MAC is not seen.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum DeviceId {
     /// Known by its MAC.
     Mac(Mac),
@@ -23,8 +25,49 @@ impl fmt::Display for DeviceId {
     }
 }
 
+impl FromStr for DeviceId {
+    type Err = String;
+    fn from_str(s: &str) -> Result<DeviceId, String> {
+        let wrong = || format!("`{s}` is no device (expected one such as mac-00:11:22:aa:bb:cc or ip-10.0.0.5)");
+        match s.split_once('-') {
+            Some(("mac", m)) => m.parse().map(DeviceId::Mac).map_err(|_| wrong()),
+            Some(("ip", a)) => a.parse().map(DeviceId::Addr).map_err(|_| wrong()),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl TryFrom<String> for DeviceId {
+    type Error = String;
+    fn try_from(s: String) -> Result<DeviceId, String> {
+        s.parse()
+    }
+}
+
+impl From<DeviceId> for String {
+    fn from(id: DeviceId) -> String {
+        id.to_string()
+    }
+}
+
+/// What a person decided of a device: it stands above the ledger as long as it lasts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Decision {
+    /// `investigating`, `authorised` or `refused`.
+    pub state: Status,
+    /// When it ends; never if none.
+    pub until: Option<Timestamp>,
+}
+
+impl Decision {
+    /// The device's status by it at a time.
+    pub fn status(&self, now: Timestamp) -> Status {
+        if self.until.is_some_and(|t| t <= now) { Status::Expired } else { self.state }
+    }
+}
+
 /// What the ledger and the person on duty say of a device.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// In the ledger.
@@ -71,10 +114,27 @@ pub struct Device {
     pub first_seen: Timestamp,
     /// Last seen.
     pub last_seen: Timestamp,
-    /// Ledger status.
+    /// Ledger status, or what was decided.
     pub status: Status,
+    /// What a person decided of it.
+    pub decision: Option<Decision>,
     /// Number of the first packet.
     pub first_packet: u64,
+}
+
+impl Status {
+    /// The word in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Status::Listed => "listed",
+            Status::Unlisted => "unlisted",
+            Status::New => "new",
+            Status::Investigating => "investigating",
+            Status::Authorised => "authorised",
+            Status::Refused => "refused",
+            Status::Expired => "expired",
+        }
+    }
 }
 
 impl Device {
@@ -93,6 +153,14 @@ impl Device {
     pub(super) fn of_addr(a: Addr, ts: Timestamp, packet: u64) -> Device {
         Device { addrs: vec![a], ..Device::blank(DeviceId::Addr(a), ts, packet) }
     }
+    /// A device that was known before a restart, with what follows from its id; the rest is the caller's.
+    pub fn restored(id: DeviceId, first_seen: Timestamp, last_seen: Timestamp, first_packet: u64) -> Device {
+        let fresh = match id {
+            DeviceId::Mac(m) => Device::of_mac(m, first_seen, first_packet),
+            DeviceId::Addr(a) => Device::of_addr(a, first_seen, first_packet),
+        };
+        Device { last_seen, ..fresh }
+    }
     fn blank(id: DeviceId, ts: Timestamp, packet: u64) -> Device {
         Device {
             id,
@@ -108,6 +176,7 @@ impl Device {
             first_seen: ts,
             last_seen: ts,
             status: Status::New,
+            decision: None,
             first_packet: packet,
         }
     }
@@ -154,6 +223,9 @@ impl Device {
             None if site.ledger.is_empty() => Status::New,
             None => Status::Unlisted,
         };
+        if let Some(d) = self.decision {
+            self.status = d.status(self.last_seen);
+        }
         if let Some(role) = entry.map(|e| e.role).filter(|r| *r != Role::Unknown) {
             self.role = role;
             self.gateway |= role == Role::Gateway;

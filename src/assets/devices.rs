@@ -1,7 +1,7 @@
 //! The table of devices: who is seen, which addresses each holds, who forwards for others (HOUSE, invariant 11).
 
 use super::bindings::{Binding, Bindings, Change, Hold, How};
-use super::device::{Device, DeviceId};
+use super::device::{Decision, Device, DeviceId, Status};
 use super::gateways::Sources;
 use super::naming;
 use crate::base::{Addr, Mac, Timestamp};
@@ -19,6 +19,8 @@ const ADDRESSES: usize = 262_144;
 const ANSWERING: usize = 8_192;
 /// A MAC that answers ARP for more addresses than this, without asking from them itself, answers for others (proxy ARP, Wi-Fi bridge).
 const ANSWERED: usize = 8;
+/// Most decisions. A person makes them: the longest unused leaves only when somebody scripts them.
+const DECISIONS: usize = 65_536;
 
 #[derive(Debug)]
 struct Known {
@@ -33,6 +35,7 @@ pub(super) struct Devices {
     behind: BoundedMap<Addr, Device>,
     bindings: Bindings,
     answers: BoundedMap<DeviceId, naming::Answers>,
+    decisions: BoundedMap<DeviceId, Decision>,
     since: Option<Timestamp>,
 }
 
@@ -43,6 +46,7 @@ impl Default for Devices {
             behind: BoundedMap::new(DEVICES),
             bindings: Bindings::new(ADDRESSES),
             answers: BoundedMap::new(ANSWERING),
+            decisions: BoundedMap::new(DECISIONS),
             since: None,
         }
     }
@@ -280,6 +284,9 @@ impl Devices {
             d.gateway = true;
             d.role = Role::Gateway;
         }
+        if new {
+            d.decision = self.decisions.get(&d.id).copied();
+        }
         if new || moved {
             d.place(site);
         }
@@ -392,6 +399,7 @@ impl Devices {
         });
         d.last_seen = d.last_seen.max(seen.ts);
         if new {
+            d.decision = self.decisions.get(&d.id).copied();
             d.place(site);
         }
     }
@@ -420,13 +428,70 @@ impl Devices {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Device> {
         self.by_mac.values().map(|k| &k.device).chain(self.behind.values())
     }
-    pub(super) fn held(&self) -> [(&'static str, usize, u64); 4] {
+    fn by_id_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
+        match id {
+            DeviceId::Mac(m) => self.by_mac.get_mut(&m).map(|k| &mut k.device),
+            DeviceId::Addr(a) => self.behind.get_mut(&a),
+        }
+    }
+    /// Takes a decision, or takes it back. It need not have been seen yet.
+    pub(super) fn decide(&mut self, site: &Site, id: DeviceId, decision: Option<Decision>) {
+        match decision {
+            Some(d) => drop(self.decisions.insert(id, d)),
+            None => drop(self.decisions.remove(&id)),
+        }
+        if let Some(d) = self.by_id_mut(id) {
+            d.decision = decision;
+            d.place(site);
+        }
+    }
+    /// Decisions whose time is over at `now`: their devices, of which that was not known.
+    pub(super) fn expire(&mut self, now: Timestamp) -> Vec<DeviceId> {
+        let over = |d: &Decision| d.status(now) == Status::Expired;
+        let due: Vec<DeviceId> = self.decisions.iter().filter(|(_, d)| over(d)).map(|(id, _)| *id).collect();
+        let mut gone = Vec::new();
+        for id in due {
+            if let Some(d) = self.by_id_mut(id).filter(|d| d.status != Status::Expired) {
+                d.status = Status::Expired;
+                gone.push(id);
+            }
+        }
+        gone
+    }
+    /// Takes up what was known before a restart; the longest unseen first.
+    pub(super) fn restore(&mut self, site: &Site, mut devices: Vec<Device>, mut bindings: Vec<(Addr, Binding)>, since: Option<Timestamp>) {
+        self.since = since;
+        devices.sort_by_key(|d| (d.last_seen, d.id));
+        for mut d in devices {
+            d.decision = self.decisions.get(&d.id).copied();
+            d.place(site);
+            match d.id {
+                DeviceId::Mac(m) => drop(self.by_mac.insert(m, Known { device: d, sources: Sources::default() })),
+                DeviceId::Addr(a) => drop(self.behind.insert(a, d)),
+            }
+        }
+        bindings.sort_by_key(|(a, b)| (b.holder.last, *a));
+        for (a, b) in bindings {
+            // What rests on frames alone is withdrawn if its holder turns out to forward for others.
+            if b.holder.how == How::Frame
+                && let Some(k) = self.by_mac.get_mut(&b.holder.mac)
+            {
+                k.sources.bound(a);
+            }
+            self.bindings.take_up(a, b);
+        }
+    }
+    pub(super) fn bindings(&self) -> impl Iterator<Item = (Addr, Binding)> {
+        self.bindings.iter()
+    }
+    pub(super) fn held(&self) -> [(&'static str, usize, u64); 5] {
         let (n, out) = self.bindings.counts();
         [
             ("devices", self.by_mac.len(), self.by_mac.evicted()),
             ("hosts_behind_gateways", self.behind.len(), self.behind.evicted()),
             ("address_bindings", n, out),
             ("name_answers", self.answers.len(), self.answers.evicted()),
+            ("decisions", self.decisions.len(), self.decisions.evicted()),
         ]
     }
     pub(super) fn since(&self) -> Option<Timestamp> {

@@ -7,6 +7,7 @@ mod device;
 mod devices;
 mod edges;
 mod gateways;
+mod memory;
 mod names;
 mod naming;
 mod roles;
@@ -17,10 +18,11 @@ mod uses;
 
 pub use accounts::{ANONYMOUS, Account, Accounts, Issued};
 pub use bindings::{Binding, Hold, How};
-pub use device::{Device, DeviceId, Status};
+pub use device::{Decision, Device, DeviceId, Status};
 pub use edges::{Edge, Edges};
+pub use memory::Memory;
 pub use names::Names;
-pub use services::Services;
+pub use services::{Offer, Services, Users};
 pub use uses::{Joint, Use, Uses};
 
 use crate::base::{Addr, Mac, Timestamp};

@@ -8,6 +8,11 @@ use crate::event::{Event, EventKind};
 /// line here; the longest unused leaves.
 const SERVICES: usize = 65_536;
 
+/// A service of a host (address, protocol, port), and when it was first used.
+pub type Offer = ((Addr, u8, u16), Timestamp);
+/// The counter of a service's users.
+pub type Users = ((Addr, Service), DistinctCounter);
+
 /// Who offers what.
 #[derive(Debug)]
 pub struct Services {
@@ -50,6 +55,27 @@ impl Services {
     /// When the service was first used.
     pub fn since(&self, a: Addr, proto: u8, port: u16) -> Option<Timestamp> {
         self.offered.get(&(a, proto, port)).copied()
+    }
+    /// Everything: who offers what since when, and the counters of users.
+    pub fn all(&self) -> (Vec<Offer>, Vec<Users>) {
+        (self.offered.iter().map(|(k, ts)| (*k, *ts)).collect(), self.users.iter().map(|(k, n)| (*k, *n)).collect())
+    }
+    /// Takes up what was known before a restart.
+    pub(super) fn restore(&mut self, mut offers: Vec<Offer>, mut users: Vec<Users>) {
+        offers.sort_by_key(|(k, ts)| (*ts, *k));
+        users.sort_by_key(|(k, _)| *k);
+        for (k, ts) in offers {
+            self.offered.insert(k, ts);
+        }
+        for (k, n) in users {
+            self.users.insert(k, n);
+        }
+    }
+    /// Forgets the services that were first used in a time; returns how many.
+    pub(super) fn forget(&mut self, from: Timestamp, to: Timestamp) -> usize {
+        let before = self.offered.len();
+        self.offered.retain(|_, ts| !(from..=to).contains(ts));
+        before - self.offered.len()
     }
     pub(super) fn held(&self) -> [(&'static str, usize, u64); 2] {
         [("services", self.offered.len(), self.offered.evicted()), ("service_users", self.users.len(), self.users.evicted())]

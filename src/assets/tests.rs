@@ -1,7 +1,7 @@
 //! Devices, bindings, gateways, names, services and edges, learned from events.
 
 use super::*;
-use crate::base::{Cidr, Confidence, FiveTuple, Outcome, Service, proto};
+use crate::base::{Cidr, Confidence, FiveTuple, Outcome, Service, Span, proto};
 use crate::event::{Contact, EventKind, FlowInfo, Shape, Sighting};
 use crate::protocols::{Message, arp::Arp, dhcp::Dhcp, nbns::Nbns, nd::Nd};
 use crate::site::{Entry, Ledger, Zone, ZoneKind, Zones};
@@ -259,4 +259,85 @@ fn services_edges_and_roles() {
     assert_eq!(assets.edges.get(addr("10.10.10.30"), addr("10.10.10.21"), Service::Smb).unwrap().flows, 1);
     assert_eq!(assets.since(), Some(at(0)));
     assert!(assets.held().iter().any(|h| h.0 == "admin_edges" && h.1 == 6));
+}
+
+/// An order in which lists can be compared.
+fn sorted(mut m: Memory) -> Memory {
+    m.devices.sort_by_key(|d| d.id);
+    m.bindings.sort_by_key(|b| b.0);
+    m.edges.sort_by_key(|e| (e.0, e.1, e.2));
+    m.offers.sort();
+    m.users.sort_by_key(|u| u.0);
+    m.uses.sort_by_key(|j| (j.user, j.host, j.proto, j.port));
+    m.places.sort();
+    m
+}
+
+fn answered(ts: Timestamp, orig: &str, resp: &str) -> Event {
+    let tuple = FiveTuple { orig: addr(orig), resp: addr(resp), orig_port: 50_000, resp_port: 445, proto: proto::TCP };
+    let flow = FlowInfo { tuple, service: Service::Smb, confidence: Confidence::Syn, first_ts: ts, ..FlowInfo::default() };
+    Event { ts, packet: 1, kind: EventKind::Contact(Contact { flow, outcome: Outcome::Answered, shape: Shape::Syn, icmp: None, tries: 1 }) }
+}
+
+#[test]
+fn what_was_learned_comes_back_whole() {
+    let events = [
+        arp(at(0), 1, HOST, "10.10.10.11", "10.10.10.1"),
+        seen(at(1), EVIL, "10.10.10.77", 64, false),
+        arp(at(2), 1, EVIL, "10.10.10.11", "10.10.10.1"),
+        seen(at(3), ROUTER, "10.10.20.5", 63, true),
+        answered(at(4), "10.10.10.11", "10.10.10.77"),
+    ];
+    let before = learn(site(vec![]), &events);
+    let mut after = Assets::new(site(vec![]));
+    after.restore(before.memory());
+    assert_eq!(sorted(after.memory()), sorted(before.memory()));
+    assert!(before.binding(addr("10.10.10.11")).unwrap().rival.is_some(), "the dispute is part of it");
+    assert_eq!((after.edges.fan_out(addr("10.10.10.11"), Service::Smb), after.edges.came_to(addr("10.10.10.77")).count()), (1, 1));
+    // Learning goes on: the device is the one that was there, and a gateway stays one.
+    after.update(&arp(at(900), 1, HOST, "10.10.10.12", "10.10.10.1"));
+    assert_eq!(after.device_by_mac(mac(HOST)).unwrap().first_seen, at(0));
+    assert!(after.is_gateway(mac(ROUTER)));
+}
+
+#[test]
+fn a_decision_stands_above_the_ledger_until_its_time_is_over() {
+    let listed = Entry { mac: Some(mac(HOST)), name: "PC".into(), ..Entry::default() };
+    let mut assets = learn(site(vec![listed]), &[arp(at(0), 1, HOST, "10.10.10.11", "10.10.10.1")]);
+    let status = |a: &Assets, m| a.device_by_mac(mac(m)).unwrap().status;
+    let (host, evil) = (DeviceId::Mac(mac(HOST)), DeviceId::Mac(mac(EVIL)));
+    assets.decide(host, Some(Decision { state: Status::Refused, until: None }));
+    // Decided before it was ever seen.
+    assets.decide(evil, Some(Decision { state: Status::Authorised, until: Some(at(100)) }));
+    assets.update(&seen(at(10), EVIL, "10.10.10.77", 64, false));
+    assert_eq!((status(&assets, HOST), status(&assets, EVIL)), (Status::Refused, Status::Authorised));
+    assert_eq!((assets.expire(at(99)), assets.expire(at(100)), assets.expire(at(101))), (vec![], vec![evil], vec![]));
+    assert_eq!(status(&assets, EVIL), Status::Expired);
+    let mut after = Assets::new(site(vec![]));
+    after.decide(evil, Some(Decision { state: Status::Authorised, until: Some(at(1_000)) }));
+    after.restore(assets.memory());
+    assert_eq!((status(&after, EVIL), status(&after, HOST)), (Status::Authorised, Status::New), "the decisions and the ledger of today count");
+    after.decide(evil, None);
+    assert_eq!(status(&after, EVIL), Status::New);
+    assert_eq!("mac-00:07:40:66:66:66".parse(), Ok(evil));
+    for wrong in ["", "mac-", "mac-zz", "ip-10.0.0", "00:07:40:66:66:66"] {
+        assert!(wrong.parse::<DeviceId>().is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn what_is_first_seen_in_an_incident_never_becomes_a_habit_and_a_time_can_be_forgotten() {
+    let (a, b, c, day) = ("10.10.10.11", "10.10.10.12", "10.10.10.13", Span::hours(24));
+    let mut assets = learn(site(vec![]), &[answered(at(0), a, b)]);
+    let habit = |assets: &Assets, to: &str, ts| assets.edges.is_habit(addr(a), addr(to), Service::Smb, ts, day);
+    assets.pause(true);
+    assets.update(&answered(at(10), a, c));
+    assets.update(&answered(at(200_000), a, c));
+    assert!(habit(&assets, b, at(200_000)) && !habit(&assets, c, at(200_000)), "what was known before stays known");
+    assets.pause(false);
+    assets.update(&answered(at(200_001), a, c));
+    assert!(!habit(&assets, c, at(200_002)) && habit(&assets, c, at(300_000)), "it is learned from then on");
+    assert_eq!((assets.forget(at(200_000), at(200_001)), assets.edges.fan_out(addr(a), Service::Smb)), (1, 1));
+    assert!(assets.edges.get(addr(a), addr(c), Service::Smb).is_none() && assets.edges.came_to(addr(c)).next().is_none());
+    assert!(assets.services.offers(addr(c), 6, 445), "its service was known before that time");
 }

@@ -81,6 +81,19 @@ impl Uses {
     pub fn iter(&self) -> impl Iterator<Item = Joint> {
         self.table.iter().map(|((user, host, proto, port), of)| Joint { user: *user, host: *host, proto: *proto, port: *port, of: *of })
     }
+    /// Takes up what was known before a restart; the longest unused first.
+    pub(super) fn restore(&mut self, mut all: Vec<Joint>) {
+        all.sort_by_key(|j| (j.of.last_ts, j.user, j.host, j.proto, j.port));
+        for j in all {
+            self.table.insert((j.user, j.host, j.proto, j.port), j.of);
+        }
+    }
+    /// Forgets the uses that were first seen in a time; returns how many.
+    pub(super) fn forget(&mut self, from: Timestamp, to: Timestamp) -> usize {
+        let before = self.table.len();
+        self.table.retain(|_, u| !(from..=to).contains(&u.first_ts));
+        before - self.table.len()
+    }
     pub(super) fn held(&self) -> (&'static str, usize, u64) {
         ("uses", self.table.len(), self.table.evicted())
     }

@@ -1,11 +1,12 @@
 //! Packet time. Nothing here looks at the wall clock.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 
 /// A length of time in nanoseconds.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Span(pub u64);
 
 impl Span {
@@ -106,6 +107,22 @@ impl Serialize for Timestamp {
     }
 }
 
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Timestamp, D::Error> {
+        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// RFC 3339 with a zone, from 1970 to 2554.
+impl FromStr for Timestamp {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Timestamp, String> {
+        let t: jiff::Timestamp =
+            s.trim().parse().map_err(|_| format!("`{s}` is no time (expected one such as 2026-11-21T10:00:00Z or 2026-11-21T19:00:00+09:00)"))?;
+        u64::try_from(t.as_nanosecond()).map(Timestamp).map_err(|_| format!("`{s}` lies outside of 1970 to 2554"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +143,16 @@ mod tests {
     #[test]
     fn display_is_rfc_3339_with_nanoseconds() {
         assert_eq!(Timestamp::new(1_795_255_200, 5).to_string(), "2026-11-21T10:00:00.000000005Z");
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for ns in [0, 1, 1_795_255_200_000_000_005, u64::MAX] {
+            assert_eq!(Timestamp(ns).to_string().parse::<Timestamp>(), Ok(Timestamp(ns)));
+        }
+        for s in ["", "2026-11-21", "1969-12-31T23:59:59Z", "2600-01-01T00:00:00Z"] {
+            assert!(s.parse::<Timestamp>().is_err(), "{s}");
+        }
     }
 
     #[test]

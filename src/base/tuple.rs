@@ -1,7 +1,7 @@
 //! Five-tuples: with a direction, and without one as a key.
 
 use super::{Addr, KeyedHash};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// IP protocol numbers that spanward treats by name.
@@ -40,7 +40,7 @@ pub mod proto {
 }
 
 /// Originator and responder of a flow. For ICMP the ports hold type and code (see `flow::community_id`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct FiveTuple {
     /// Originator's address.
     pub orig: Addr,

@@ -17,6 +17,26 @@ impl DistinctCounter {
             *w |= 1 << (h & 63);
         }
     }
+    /// The counter as bytes, for a store.
+    pub fn to_bytes(&self) -> [u8; 32] {
+        let mut out = [0; 32];
+        for (to, w) in out.chunks_exact_mut(8).zip(self.bits) {
+            to.copy_from_slice(&w.to_le_bytes());
+        }
+        out
+    }
+    /// A counter that was written down; `None` if these are no 32 bytes.
+    pub fn from_bytes(b: &[u8]) -> Option<DistinctCounter> {
+        let mut bits = [0; 4];
+        let (words, rest) = b.as_chunks::<8>();
+        if words.len() != bits.len() || !rest.is_empty() {
+            return None;
+        }
+        for (to, w) in bits.iter_mut().zip(words) {
+            *to = u64::from_le_bytes(*w);
+        }
+        Some(DistinctCounter { bits })
+    }
     /// Adds all of another counter's items.
     pub fn merge(&mut self, o: &DistinctCounter) {
         for (a, b) in self.bits.iter_mut().zip(o.bits) {
@@ -44,6 +64,7 @@ mod tests {
                 c.add(i * 977);
             }
             let got = f64::from(c.count());
+            assert_eq!(DistinctCounter::from_bytes(&c.to_bytes()), Some(c));
             assert!((got - n as f64).abs() <= (n as f64 * 0.1).max(1.0), "{n}: {got}");
         }
     }

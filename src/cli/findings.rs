@@ -40,7 +40,7 @@ pub fn run(args: &Args, _common: &Common) -> Result<Exit, Stop> {
             && v.involves(std::iter::once(&f.orig).chain(&f.orig_all).chain(&f.resp).map(String::as_str))
     };
     let head = ["id", "ts", "severity", "detector", "orig", "zone", "count", "service", "outcome", "user", "incident", "summary"];
-    v.list("findings", keep, &head, |f: &FindingRecord| {
+    v.list(keep, &head, |f: &FindingRecord| {
         vec![
             f.id.clone(),
             at(&f.ts, v.format),

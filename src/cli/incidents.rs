@@ -30,7 +30,7 @@ pub fn run(args: &Args, _common: &Common) -> Result<Exit, Stop> {
             && v.involves(std::iter::once(&i.patient_zero).chain(&i.hosts).map(String::as_str))
     };
     let head = ["id", "opened", "last_ts", "severity", "stage", "patient_zero", "origin", "hosts", "steps", "findings", "summary"];
-    v.list("incidents", keep, &head, |i: &IncidentRecord| {
+    v.list(keep, &head, |i: &IncidentRecord| {
         vec![
             i.id.clone(),
             at(&i.opened, v.format),

@@ -6,9 +6,11 @@ mod devices;
 mod findings;
 mod flows;
 mod incidents;
+mod ledger;
 mod man;
 mod progress;
 mod replay;
+mod store;
 mod version;
 mod view;
 
@@ -102,14 +104,16 @@ enum Command {
     Replay(replay::Args),
     /// Are site file, ledger, signatures and MaxMind DBs valid, what was understood, and what will run?
     Check(check::Args),
-    /// List devices that a replay wrote to a directory
+    /// List devices: of a directory that a replay wrote, or of the sensor's store
     Devices(devices::Args),
-    /// List flows that a replay wrote to a directory
+    /// List flows of a directory that a replay wrote
     Flows(flows::Args),
-    /// List findings that a replay wrote to a directory
+    /// List findings: of a directory that a replay wrote, or of the sensor's store
     Findings(findings::Args),
-    /// List incidents that a replay wrote to a directory
+    /// List incidents: of a directory that a replay wrote, or of the sensor's store
     Incidents(incidents::Args),
+    /// Back up, restore and check the sensor's store
+    Store(store::Args),
     /// Print a completion script for a shell
     #[command(hide = true)]
     Completions(man::CompletionArgs),
@@ -161,6 +165,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Stop> {
         Command::Flows(a) => flows::run(a, &cli.common),
         Command::Findings(a) => findings::run(a, &cli.common),
         Command::Incidents(a) => incidents::run(a, &cli.common),
+        Command::Store(a) => store::run(a, &cli.common),
         Command::Completions(a) => man::completions(a),
         Command::Man(a) => man::pages(a),
     }

@@ -4,17 +4,16 @@ use super::{Exit, ListFormat, Stop, emit, say};
 use crate::base::{Addr, Cidr, Mac, Timestamp};
 use crate::output::append;
 use crate::output::record::SCHEMA;
-use crate::output::saved::{self, SavedError};
+use crate::output::saved::SavedError;
+use crate::output::stored::{self, ListError, Listed};
 use crate::output::table::Table;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Options of every list.
 #[derive(clap::Args, Clone, Debug)]
 pub struct View {
-    /// Directory that `replay -o` wrote
+    /// Directory that `replay -o` wrote, or the sensor's (it holds `spanward.db`)
     #[arg(default_value = ".")]
     pub dir: PathBuf,
     /// How to write the list
@@ -33,9 +32,7 @@ pub struct View {
 
 /// A time of the command line: RFC 3339 with a zone.
 pub fn time(s: &str) -> Result<Timestamp, String> {
-    let t: jiff::Timestamp =
-        s.trim().parse().map_err(|_| format!("`{s}` is no time (expected one such as 2026-11-21T10:00:00Z or 2026-11-21T19:00:00+09:00)"))?;
-    u64::try_from(t.as_nanosecond()).map(Timestamp).map_err(|_| format!("`{s}` lies outside of 1970 to 2554"))
+    s.parse()
 }
 
 /// Whom a list is about.
@@ -80,15 +77,9 @@ impl View {
     pub fn involves<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> bool {
         self.host.as_ref().is_none_or(|h| h.is_any(texts))
     }
-    /// Reads `<name>.json`, keeps what is asked for, and writes it in the form asked for.
-    pub fn list<T: DeserializeOwned + Serialize>(
-        &self,
-        name: &str,
-        keep: impl Fn(&T) -> bool,
-        head: &[&'static str],
-        row: impl Fn(&T) -> Vec<String>,
-    ) -> Result<Exit, Stop> {
-        let mut all: Vec<T> = saved::list(&self.dir, name)?;
+    /// Reads all records of a kind, keeps what is asked for, and writes it in the form asked for.
+    pub fn list<T: Listed>(&self, keep: impl Fn(&T) -> bool, head: &[&'static str], row: impl Fn(&T) -> Vec<String>) -> Result<Exit, Stop> {
+        let (mut all, name) = (stored::list::<T>(&self.dir)?, T::NAME);
         all.retain(|t| keep(t));
         if self.format == ListFormat::Json {
             let mut out = format!("{{\"schema\":{SCHEMA},\n\"{name}\":[").into_bytes();
@@ -111,6 +102,12 @@ impl View {
             _ => emit(table.text().as_bytes())?,
         }
         Ok(Exit::Done)
+    }
+}
+
+impl From<ListError> for Stop {
+    fn from(e: ListError) -> Stop {
+        Stop::new(Exit::Input, e)
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) mod testing_link;
 mod unknown_device;
 mod worm_payload;
 
-pub use finding::{Evidence, Finding, Subject};
+pub use finding::{DetectorId, Evidence, Finding, Subject};
 
 pub use signature::Signatures;
 
@@ -84,6 +84,11 @@ pub trait Detector: Send {
     /// The end of the run, after its last tick: what waits for an interval to pass is said now.
     fn end(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let _ = (scene, out);
+    }
+    /// What it had found before the sensor was restarted, once for each finding, before the first event. Most need not know: a story that is told
+    /// again is joined to what was told. A detector that counts what it says in a time must not count it twice.
+    fn recall(&mut self, before: &Finding) {
+        let _ = before;
     }
     /// Entries held and entries evicted, for the counters that someone sees.
     fn held(&self) -> (usize, u64) {

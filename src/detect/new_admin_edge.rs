@@ -142,7 +142,7 @@ impl Detector for NewAdminEdge {
         } else {
             s.lives && change == Change::Lives
         };
-        let old = scene.assets.edges.get(t.orig, t.resp, via).is_some_and(|e| s.flow.first_ts.since(e.first_ts) > self.tuning.known);
+        let old = scene.assets.edges.is_habit(t.orig, t.resp, via, s.flow.first_ts, self.tuning.known);
         if !worked_in || old {
             return;
         }

@@ -36,10 +36,7 @@ pub(super) fn excuse(scene: &Scene<'_>, orig: Addr, resp: Addr) -> Excuse {
 pub(super) fn signs(scene: &Scene<'_>, orig: Addr, resp: Addr, began: Timestamp, known: Span) -> Vec<Sign> {
     let (from_pc, to_pc) = (is_terminal(scene, orig), is_terminal(scene, resp));
     let kind = |a| scene.site.kind(a);
-    let old = [Service::Smb, Service::Rpc, Service::Winrm].iter().any(|s| {
-        let edge = scene.assets.edges.get(orig, resp, *s);
-        edge.is_some_and(|e| began.since(e.first_ts) > known)
-    });
+    let old = [Service::Smb, Service::Rpc, Service::Winrm].iter().any(|s| scene.assets.edges.is_habit(orig, resp, *s, began, known));
     let all = [
         (NO_SESSION, 1.0, !old),
         ("terminal to terminal", 2.0, from_pc && to_pc),

@@ -278,7 +278,7 @@ impl SpreadPath {
             Service::Smb => s.logged_on && self.is_smb_step(s, scene),
             _ => s.lives,
         };
-        let habit = scene.assets.edges.get(t.orig, t.resp, via).is_some_and(|e| s.flow.first_ts.since(e.first_ts) > self.tuning.habit);
+        let habit = scene.assets.edges.is_habit(t.orig, t.resp, via, s.flow.first_ts, self.tuning.habit);
         is_step.then(|| Step {
             from: t.orig,
             to: t.resp,

@@ -129,7 +129,7 @@ impl TerminalToTerminal {
         }
         let deed = deed(s, via)?;
         // How long this pair has known each other this way.
-        let old = scene.assets.edges.get(t.orig, t.resp, via).is_some_and(|e| s.flow.first_ts.since(e.first_ts) > self.tuning.known);
+        let old = scene.assets.edges.is_habit(t.orig, t.resp, via, s.flow.first_ts, self.tuning.known);
         self.visit(&s.flow, via, deed, old, s.last_ts, (s.user.as_deref(), s.user_source));
         Some(t.orig)
     }

@@ -181,6 +181,10 @@ impl Stage {
         }
         self
     }
+    /// Tells the detector what was found before a restart.
+    pub fn recall(&mut self, before: &Finding) {
+        self.detector.recall(before);
+    }
     /// Ends the run.
     pub fn end(&mut self) {
         let scene = Scene { site: &self.site, assets: &self.assets, now: self.next_tick };
@@ -241,4 +245,9 @@ pub fn hospital_with(more: &[(&str, Role)]) -> Site {
         ledger: Ledger::new(entries),
         ..Site::default()
     }
+}
+
+/// A finding about an address, and nothing more.
+pub fn finding_of(detector: &'static str, secs: f64, orig: &str, severity: Severity) -> Finding {
+    Finding::new(detector, orig.to_owned(), at(secs), severity, super::Subject::addr(a(orig)))
 }

@@ -49,6 +49,8 @@ pub fn build(s: &Signature) -> Result<Box<dyn Detector>, SignatureError> {
 const DEVICES: usize = 65_536;
 /// A device that asks for an address so soon after its first frame has just joined.
 const JOINING: Span = Span::secs(2);
+/// The story of those that are not told one by one.
+const FLOOD: &str = "flood";
 /// MACs listed in one finding of a device that changes its own.
 const MACS: usize = 16;
 
@@ -61,6 +63,8 @@ struct Said {
     addrs: Vec<Addr>,
     macs: Vec<Mac>,
     first_ts: Timestamp,
+    /// The permission it had ran out, or was refused: that is news.
+    ended: Option<Status>,
 }
 
 /// What the ledger can tell apart; looked up once.
@@ -133,6 +137,7 @@ impl UnknownDevice {
             addrs: d.addrs.iter().copied().filter(|a| a.is_v4()).collect(),
             macs: d.mac.into_iter().collect(),
             first_ts: d.first_seen,
+            ended: Some(d.status).filter(|s| matches!(s, Status::Expired | Status::Refused)),
         };
         let said = match self.said.get(&story).cloned() {
             Some(old) => {
@@ -209,7 +214,7 @@ impl UnknownDevice {
         let left = self.left.len() as u64 + self.left.evicted();
         let Some((who, severity)) = self.example.filter(|_| left > self.summarised) else { return };
         self.summarised = left;
-        let mut f = Finding::new(ID, "flood".into(), scene.now, severity.min(Severity::Medium), who);
+        let mut f = Finding::new(ID, FLOOD.into(), scene.now, severity.min(Severity::Medium), who);
         f.count = left;
         f.set("suppressed", left);
         f.set("mac", who.mac.map_or_else(String::new, |m| m.to_string()));
@@ -303,6 +308,9 @@ fn finding(d: &Device, story: &str, said: &Said, event: Option<&Event>, scene: &
     f.set("addresses", d.addrs.iter().map(Addr::to_string).collect::<Vec<_>>());
     f.set("names", d.names.clone());
     f.set("role", d.role.word());
+    if let Some(s) = said.ended {
+        f.set("decision", s.word());
+    }
     f.set("identified_by", if d.mac.is_some() { "mac" } else { "ip" });
     f.set("ledger_lines", scene.site.ledger.iter().count());
     f.set("user_source", "a device that is only seen has no user");
@@ -361,6 +369,25 @@ impl Detector for UnknownDevice {
     }
     fn end(&mut self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         self.summarise(scene, out);
+    }
+    fn recall(&mut self, before: &Finding) {
+        let list = |key: &str| before.evidence.get(key).and_then(|v| v.as_array()).into_iter().flatten().filter_map(|v| v.as_str());
+        let parsed = |key| list(key).filter_map(|a| a.parse::<Addr>().ok()).filter(|a| a.is_v4()).collect();
+        let word = before.evidence.get("decision").and_then(|v| v.as_str());
+        let said = Said {
+            severity: before.severity,
+            zone: before.zone.clone(),
+            names: list("names").count(),
+            addrs: parsed("addresses"),
+            macs: list("macs").filter_map(|m| m.parse().ok()).take(MACS).collect(),
+            first_ts: before.first_ts,
+            ended: [Status::Expired, Status::Refused].into_iter().find(|s| Some(s.word()) == word),
+        };
+        if before.story == FLOOD {
+            self.summarised = before.count;
+        } else {
+            self.said.insert(before.story.clone(), said);
+        }
     }
     fn held(&self) -> (usize, u64) {
         (self.said.len() + self.waiting.len() + self.by_name.len(), self.said.evicted() + self.waiting.evicted() + self.by_name.evicted())
@@ -464,6 +491,44 @@ mod tests {
             dhcp_ask(at(900.5), two, "Taros-iPhone", "x"),
         ]);
         assert_eq!((s.findings().len(), s.findings()[0].count), (1, 2));
+    }
+
+    #[test]
+    fn who_was_told_before_a_restart_is_no_news_after_it() {
+        let crowd = || {
+            (0..500u32).map(|i| {
+                arp_from(
+                    at(1.0 + f64::from(i) / 10.0),
+                    1,
+                    &Mac::from_u64(0x0007_4000_0000 + u64::from(i)).to_string(),
+                    &format!("10.10.10.{}", i % 200 + 20),
+                    "10.10.10.1",
+                )
+            })
+        };
+        let mut before = stage(ledgered());
+        before.play(crowd().take(50).collect());
+        let told = before.findings();
+        assert_eq!(told.len(), 50);
+        let mut after = stage(ledgered());
+        told.iter().for_each(|f| after.recall(f));
+        after.play(crowd().take(50).collect());
+        assert_eq!(after.findings().len(), 0, "{:?}", after.said);
+        after.play(vec![sighting(at(600.0), EVIL, None, 0)]);
+        assert_eq!(after.findings().len(), 1, "who is new is");
+    }
+
+    #[test]
+    fn a_permission_that_ran_out_is_news() {
+        let mut s = stage(ledgered());
+        let id = DeviceId::Mac(mac(EVIL));
+        s.assets.decide(id, Some(crate::assets::Decision { state: Status::Authorised, until: Some(at(100.0)) }));
+        s.play(vec![arp_from(at(0.0), 1, EVIL, "10.10.10.77", "10.10.10.1"), sighting(at(70.0), EVIL, None, 0)]);
+        assert_eq!(s.findings().len(), 0, "permitted");
+        assert_eq!(s.assets.expire(at(100.0)), [id]);
+        s.play(vec![sighting(at(140.0), EVIL, None, 0), sighting(at(210.0), EVIL, None, 0)]);
+        let f = s.findings();
+        assert_eq!((f.len(), f[0].evidence["decision"].as_str(), f[0].severity), (1, Some("expired"), Severity::High));
     }
 
     #[test]

@@ -1,18 +1,20 @@
 //! The one analyst: merges the shards' events in order, pairs what belongs together across address pairs, learns, detects, writes.
 
 use super::channels::Channels;
+use super::orders::Duty;
 use super::told::Weirds;
 use super::worker::{Handover, Last, merge};
-use super::{EngineError, Latency, Options, batch};
+use super::{EngineError, Latency, Options, Setups, Start, batch};
 use crate::assets::Assets;
 use crate::base::{Addr, FiveTuple, Outcome, Timestamp};
 use crate::bounded::BoundedMap;
 use crate::detect::{DETECTORS, Detector, Finding, Scene, Signatures};
 use crate::event::{Coverage, Event, EventKind, Interest};
-use crate::incident::Book;
+use crate::incident::{Admitted, Book};
 use crate::output::{Run, Sink, SinkError};
 use crate::protocols::Message;
 use crate::site::Site;
+use crate::store::Carried;
 use crate::wire::Weird;
 use crossbeam::channel::Sender;
 use std::sync::Arc;
@@ -92,6 +94,7 @@ pub(super) struct Analyst {
     pub(super) wanted: Wanted,
     pub(super) blocked: Vec<Blocked>,
     pub(super) book: Book,
+    duty: Duty,
     sinks: Vec<Box<dyn Sink>>,
     errors: BoundedMap<FiveTuple, (u8, u8, Addr)>,
     channels: Channels,
@@ -119,6 +122,7 @@ impl Analyst {
             detectors,
             blocked,
             book: Book::default(),
+            duty: Duty::default(),
             sinks,
             errors: BoundedMap::new(ERRORS),
             channels: Channels::default(),
@@ -133,6 +137,27 @@ impl Analyst {
             lists: Vec::new(),
             load: (0, 0, 0, 0),
         })
+    }
+    /// Goes on with what was known before a restart, and listens to people.
+    pub(super) fn begin(&mut self, start: Start) -> Setups {
+        self.duty.listen(start.orders);
+        if let Some(before) = start.before {
+            self.duty.recall(&before, &mut self.assets);
+            self.assets.restore(before.memory);
+            self.book = Book::restore(before.pages);
+            self.duty.mute(before.mutes, &mut self.book);
+            let all: Vec<&str> = self.detectors.iter().map(|(_, d)| d.id()).collect();
+            self.remind(&all);
+        }
+        start.setups
+    }
+    /// Tells detectors that begin anew what they had found.
+    pub(super) fn remind(&mut self, anew: &[&str]) {
+        for k in self.book.resume(anew) {
+            if let Some((_, d)) = self.detectors.iter_mut().find(|(_, d)| d.id() == k.finding.detector) {
+                d.recall(&k.finding);
+            }
+        }
     }
     /// One tick's handovers, one from each worker in worker order. The lists go back empty.
     pub(super) fn tick(&mut self, handovers: Vec<Handover>, empty: &Sender<Vec<Event>>) {
@@ -240,6 +265,7 @@ impl Analyst {
         }
     }
     fn second(&mut self, now: Timestamp, read_at: Instant) {
+        self.deeds(now);
         let event = Event { ts: now, packet: 0, kind: EventKind::Coverage(Box::new(self.coverage)) };
         let scene = Scene { site: &self.options.site, assets: &self.assets, now };
         for (_, d) in &mut self.detectors {
@@ -253,6 +279,16 @@ impl Analyst {
             s.tick(now, run);
         });
     }
+    /// What people ordered, and what ended by itself.
+    fn deeds(&mut self, now: Timestamp) {
+        for (deed, mut reply) in self.duty.tick(now, &mut self.assets, &mut self.book) {
+            self.each_sink(|s, run| s.deed(&deed, &mut reply, run));
+            if let Some(reply) = reply {
+                // Nobody keeps it. Whoever asked may be gone.
+                let _ = reply.try_send(Carried { saved: false });
+            }
+        }
+    }
     /// Takes the findings of the last event into the book and tells the sinks.
     fn admit(&mut self, read_at: Instant) {
         if self.findings.is_empty() {
@@ -261,7 +297,7 @@ impl Analyst {
         self.latency.finding.saturating_record(micros(read_at));
         let mut findings = std::mem::take(&mut self.findings);
         for f in findings.drain(..) {
-            let (at, _) = self.book.admit(f, &self.options.site, &self.assets, &self.coverage);
+            let (Admitted::New(at) | Admitted::Revised(at)) = self.book.admit(f, &self.options.site, &self.assets, &self.coverage) else { continue };
             let mut sinks = std::mem::take(&mut self.sinks);
             if let Some(kept) = self.book.findings().get(at) {
                 let run = self.run(&[]);

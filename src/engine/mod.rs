@@ -8,7 +8,9 @@ mod analyst;
 mod batch;
 mod channels;
 pub mod journal;
+pub mod keeper;
 mod listing;
+pub mod orders;
 mod payload;
 mod setup;
 mod shard;
@@ -25,11 +27,13 @@ use crate::event::Coverage;
 use crate::incident::Book;
 use crate::output::{Run, Sink, SinkError};
 use crate::site::{Geo, Site};
+use crate::store::Loaded;
 use crate::wire::Weird;
 use hdrhistogram::Histogram;
 use std::sync::Arc;
 
 pub use analyst::{Blocked, blocked};
+pub use orders::Orders;
 pub use setup::{Resetting, Setup, Setups, resetting};
 
 /// Virtual shards, whatever the number of workers.
@@ -181,7 +185,31 @@ pub fn replay(source: Replay, options: &Options, sinks: Vec<Box<dyn Sink>>, prog
     run(Box::new(source), options, sinks, Setups::none(), progress)
 }
 
-/// Reads a source until it says that it has ended, and takes new setups on the way: the sensor's run.
+/// What a sensor begins with.
+#[derive(Default)]
+pub struct Start {
+    /// What was known before a restart.
+    pub before: Option<Loaded>,
+    /// Where people's orders come in.
+    pub orders: Option<Orders>,
+    /// Where new setups come in.
+    pub setups: Setups,
+}
+
+/// Reads a source until it says that it has ended, and goes on with what was known before: the run of a sensor with a store.
+pub fn resume(
+    source: Box<dyn Source>,
+    options: &Options,
+    sinks: Vec<Box<dyn Sink>>,
+    start: Start,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Outcome, EngineError> {
+    let mut analyst = analyst::Analyst::new(options, sinks)?;
+    let setups = analyst.begin(start);
+    Ok(threads::run(source, options, setups, analyst, progress))
+}
+
+/// Reads a source until it says that it has ended, and takes new setups on the way.
 pub fn run(
     source: Box<dyn Source>,
     options: &Options,

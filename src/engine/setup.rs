@@ -26,6 +26,7 @@ pub struct Setup {
 pub struct Resetting(Sender<Arc<Setup>>);
 
 /// Where a run finds setups.
+#[derive(Default)]
 pub struct Setups(Option<Receiver<Arc<Setup>>>);
 
 /// A run's way to new setups. They must have been checked: see [`super::blocked`].
@@ -56,14 +57,18 @@ impl Analyst {
     pub(super) fn adopt(&mut self, setup: &Setup) {
         let Ok((mut detectors, blocked)) = enlist(&setup.site, &setup.signatures) else { return };
         let mut known = std::mem::take(&mut self.detectors);
+        let mut kept = Vec::new();
         for (_, fresh) in &mut detectors {
             let id = fresh.id();
             let same = self.options.signatures.get(id) == setup.signatures.get(id);
             if let Some(at) = known.iter().position(|(_, d)| same && d.id() == id) {
                 *fresh = known.swap_remove(at).1;
+                kept.push(id);
             }
         }
+        let fresh = detectors.iter().map(|(_, d)| d.id()).filter(|id| !kept.contains(id)).collect::<Vec<_>>();
         self.set_detectors(detectors);
+        self.remind(&fresh);
         self.blocked = blocked;
         self.assets.adopt(Arc::clone(&setup.site), Arc::clone(&setup.geo));
         self.options.site = Arc::clone(&setup.site);

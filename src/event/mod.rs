@@ -212,7 +212,8 @@ impl FlowRecord {
 }
 
 /// Counts of what was seen, and of what was not, since the run began.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Coverage {
     /// Frames read.
     pub packets: u64,

@@ -1,26 +1,28 @@
 //! The book of findings and incidents: one finding per story, one incident per set of findings that share hosts and time.
 
+use super::mute::Mutes;
 use super::story::{Incident, names};
 use crate::assets::Assets;
 use crate::base::{Severity, Span, Timestamp};
 use crate::detect::Finding;
 use crate::event::Coverage;
 use crate::site::Site;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most findings kept; beyond, the mildest and oldest leave. An incident's findings leave last.
-const MAX_FINDINGS: usize = 20_000;
+pub(super) const MAX_FINDINGS: usize = 20_000;
 /// Most incidents kept; beyond, findings are kept without one.
-const MAX_INCIDENTS: usize = 10_000;
+pub(super) const MAX_INCIDENTS: usize = 10_000;
 /// Most findings of one incident; further ones belong to it but are not listed.
 const MAX_MEMBERS: usize = 512;
 /// Most names of hosts by which incidents are found, over all of them; beyond, a finding joins by the names that are there.
-const MAX_NAMES: usize = 262_144;
+pub(super) const MAX_NAMES: usize = 262_144;
 /// Findings this far apart are not one story.
 const APART: Span = Span::hours(24);
 
 /// A finding as it is kept: with its id, revision and the coverage under which it was made.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Kept {
     /// `F000001` in order of first emission.
     pub id: String,
@@ -34,50 +36,72 @@ pub struct Kept {
     pub coverage: Coverage,
     /// Id of its incident; empty if it belongs to none (info and inventory).
     pub incident: String,
+    /// The number of the mute that hides it; 0 if it is shown.
+    #[serde(default)]
+    pub muted: u64,
+}
+
+/// What became of a finding that a detector said: its place among the findings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Admitted {
+    /// Nothing like it was known.
+    New(usize),
+    /// Its story goes on.
+    Revised(usize),
+    /// It was said before the sensor was restarted, word for word.
+    Same(usize),
 }
 
 /// What links findings to an incident, beside what is told of it.
-#[derive(Debug, Default)]
-struct Links {
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Links {
     /// Sequence numbers of its findings.
-    members: BTreeSet<u64>,
+    pub(super) members: BTreeSet<u64>,
     /// Hosts that did something, by every name.
-    own: BTreeSet<String>,
+    pub(super) own: BTreeSet<String>,
     /// Hosts that were entered.
-    entered: BTreeSet<String>,
-    first: Timestamp,
-    last: Timestamp,
+    pub(super) entered: BTreeSet<String>,
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
 }
 
 /// Keeps findings (one per story, revised) and builds incidents from them.
 #[derive(Debug, Default)]
 pub struct Book {
-    kept: Vec<Kept>,
+    pub(super) kept: Vec<Kept>,
     /// Sequence numbers of `kept`, ascending.
-    seqs: Vec<u64>,
-    index: BTreeMap<(&'static str, String), u64>,
-    incidents: Vec<Incident>,
-    links: Vec<Links>,
+    pub(super) seqs: Vec<u64>,
+    pub(super) index: BTreeMap<(&'static str, String), u64>,
+    pub(super) incidents: Vec<Incident>,
+    pub(super) links: Vec<Links>,
     /// Numbers of `incidents`, ascending.
-    numbers: Vec<u64>,
+    pub(super) numbers: Vec<u64>,
     /// Incidents by the names of hosts that did something in them.
-    by_own: BTreeMap<String, BTreeSet<u64>>,
+    pub(super) by_own: BTreeMap<String, BTreeSet<u64>>,
     /// And by those of hosts that were only entered.
-    by_entered: BTreeMap<String, BTreeSet<u64>>,
+    pub(super) by_entered: BTreeMap<String, BTreeSet<u64>>,
     /// Names in both, counted once per incident; and those that had no room.
-    names: usize,
-    unnamed: u64,
+    pub(super) names: usize,
+    pub(super) unnamed: u64,
     /// Numbers of incidents that are to be told anew.
     dirty: BTreeSet<u64>,
-    opened: u64,
-    next: u64,
+    pub(super) opened: u64,
+    pub(super) next: u64,
     evicted: u64,
     unopened: u64,
+    /// Findings of before a restart: what is said of them now is joined to what was said.
+    pub(super) resumed: BTreeSet<u64>,
+    /// Those of them of which nothing was said since.
+    pub(super) unsaid: BTreeSet<u64>,
+    /// When a person closed an incident, by its number.
+    pub(super) closed: BTreeMap<u64, Timestamp>,
+    /// What is not to be shown for a time.
+    pub mutes: Mutes,
 }
 
 impl Book {
-    /// Takes a finding in; returns the index of the kept one and whether it is new.
-    pub fn admit(&mut self, mut finding: Finding, site: &Site, assets: &Assets, coverage: &Coverage) -> (usize, bool) {
+    /// Takes a finding in.
+    pub fn admit(&mut self, mut finding: Finding, site: &Site, assets: &Assets, coverage: &Coverage) -> Admitted {
         if finding.zone.is_empty()
             && let Some(a) = finding.orig.addr
         {
@@ -92,7 +116,16 @@ impl Book {
         let key = (finding.detector, finding.story.clone());
         let (seq, new) = match self.index.get(&key).copied() {
             Some(seq) => {
-                if let Some(k) = self.position(seq).and_then(|i| self.kept.get_mut(i)) {
+                let (resumed, unsaid) = (self.resumed.contains(&seq), self.unsaid.remove(&seq));
+                let at = self.position(seq).unwrap_or(0);
+                if let Some(k) = self.kept.get_mut(at) {
+                    if resumed {
+                        finding.resume(&k.finding);
+                    }
+                    if unsaid && finding.says_the_same(&k.finding) {
+                        k.finding.last_ts = finding.last_ts;
+                        return Admitted::Same(at);
+                    }
                     k.rev += 1;
                     (k.finding, k.orig_all, k.coverage) = (finding, orig_all, *coverage);
                 }
@@ -104,14 +137,37 @@ impl Book {
                 }
                 self.next += 1;
                 let id = format!("F{:06}", self.next);
-                self.kept.push(Kept { id, rev: 1, finding, orig_all, coverage: *coverage, incident: String::new() });
+                self.kept.push(Kept { id, rev: 1, finding, orig_all, coverage: *coverage, incident: String::new(), muted: 0 });
                 self.seqs.push(self.next);
                 self.index.insert(key, self.next);
                 (self.next, true)
             }
         };
-        self.link(seq, site);
-        (self.position(seq).unwrap_or(0), new)
+        let at = self.position(seq).unwrap_or(0);
+        let muted = self.kept.get(at).map_or(0, |k| self.mutes.over(k));
+        if let Some(k) = self.kept.get_mut(at) {
+            k.muted = muted;
+        }
+        // What nobody wants to hear of opens no incident; one that is open goes on.
+        if muted == 0 || self.kept.get(at).is_some_and(|k| !k.incident.is_empty()) {
+            self.link(seq, site);
+        }
+        if new { Admitted::New(at) } else { Admitted::Revised(at) }
+    }
+    /// A person closes an incident, or opens it again; false if there is none of this id.
+    pub fn close(&mut self, id: &str, at: Option<Timestamp>) -> bool {
+        let Some(n) = self.numbers.iter().copied().find(|n| super::number(id) == Some(*n)) else { return false };
+        match at {
+            Some(ts) => drop(self.closed.insert(n, ts)),
+            None => drop(self.closed.remove(&n)),
+        }
+        true
+    }
+    /// Is a serious incident going on: high or worse, with evidence of the last day, and not closed since by a person?
+    pub fn is_tense(&self, now: Timestamp) -> bool {
+        let closed = |n: &u64, last: Timestamp| self.closed.get(n).is_some_and(|ts| *ts >= last);
+        let mut all = self.incidents.iter().zip(&self.numbers);
+        all.any(|(i, n)| i.severity >= Severity::High && i.last_ts + APART > now && !closed(n, i.last_ts))
     }
     /// All findings in order of first emission.
     pub fn findings(&self) -> &[Kept] {
@@ -135,6 +191,8 @@ impl Book {
         let gone: BTreeSet<u64> = order.iter().take(MAX_FINDINGS / 100).map(|o| o.2).collect();
         self.evicted += gone.len() as u64;
         self.index.retain(|_, s| !gone.contains(s));
+        self.resumed.retain(|s| !gone.contains(s));
+        self.unsaid.retain(|s| !gone.contains(s));
         let mut seqs = self.seqs.iter();
         self.kept.retain(|_| seqs.next().is_some_and(|s| !gone.contains(s)));
         self.seqs.retain(|s| !gone.contains(s));
@@ -218,6 +276,7 @@ impl Book {
             }
         }
         self.dirty.remove(&gone);
+        self.closed.remove(&gone);
         let id = self.incidents.get(into).map(|i| i.id.clone()).unwrap_or_default();
         for seq in &old.members {
             if let Some(k) = self.position(*seq).and_then(|i| self.kept.get_mut(i)) {
@@ -243,11 +302,12 @@ impl Book {
         }
     }
     /// Entries held and entries that found no room or had to leave, by table.
-    pub fn held(&self) -> [(&'static str, usize, u64); 3] {
+    pub fn held(&self) -> [(&'static str, usize, u64); 4] {
         [
             ("findings", self.kept.len(), self.evicted),
             ("incidents", self.incidents.len(), self.unopened),
             ("incident_names", self.names, self.unnamed),
+            self.mutes.held(),
         ]
     }
     fn tell(&mut self, at: usize, site: &Site, assets: &Assets) {

@@ -6,6 +6,7 @@ use crate::assets::Assets;
 use crate::base::{Addr, Service, Span, Timestamp};
 use crate::detect::Subject;
 use crate::site::{Role, Site, ZoneKind};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Who came into a host this long before the first evidence may have brought it.
@@ -14,7 +15,7 @@ const BEFORE: Span = Span::hours(24);
 const MAX_CAME: usize = 4;
 
 /// One thing that speaks for (or only beside) an origin.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Clue {
     /// The first host is a supplier's: by its zone or by the supplier's declared addresses.
     Supplier(String),

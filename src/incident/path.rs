@@ -3,6 +3,7 @@
 
 use super::Kept;
 use crate::base::{Addr, Outcome, Service, Span, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ pub(super) const MAX_PATH: usize = 256;
 const FOLLOWS: Span = Span::hours(24);
 
 /// One step of a path.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Hop {
     /// When the step was made.
     pub ts: Timestamp,

@@ -1,9 +1,9 @@
 //! How far an attack has come, by what each detector sees: the one table.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How far an attack has come (入口→偵察→権限→横展開→持出し→暗号化).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// A way in: unknown device, supplier line, inbound.

@@ -7,14 +7,25 @@ use super::stage::{Stage, enters, stage_of};
 use crate::assets::Assets;
 use crate::base::{Outcome, Severity, Timestamp};
 use crate::site::Site;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most accounts told of one incident.
 const MAX_ACCOUNTS: usize = 32;
 
+/// The words of `origin`.
+const ORIGINS: &[Origin] = &["supplier", "unlisted-device", "local", "beacon", "internet", "unknown"];
+/// One of them.
+type Origin = &'static str;
+
+fn origin<'de, D: Deserializer<'de>>(d: D) -> Result<Origin, D::Error> {
+    let word = String::deserialize(d)?;
+    Ok(ORIGINS.iter().copied().find(|o| *o == word).unwrap_or("unknown"))
+}
+
 /// One growing story.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Incident {
     /// `I0001` in order of opening.
     pub id: String,
@@ -31,7 +42,8 @@ pub struct Incident {
     /// Where it began: address or MAC.
     pub patient_zero: String,
     /// `supplier unlisted-device local beacon internet unknown`.
-    pub origin: &'static str,
+    #[serde(deserialize_with = "origin")]
+    pub origin: Origin,
     /// What speaks for it.
     pub clues: Vec<Clue>,
     /// The stages that it came through, each with its first evidence.

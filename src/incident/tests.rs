@@ -28,7 +28,7 @@ impl Desk {
     fn outlook(&self, n: usize) -> Outlook {
         Outlook::of(&self.book.incidents()[n], &self.site, &self.assets, &Around::of(&self.assets, &self.book))
     }
-    fn admit(&mut self, f: Finding) -> (usize, bool) {
+    fn admit(&mut self, f: Finding) -> Admitted {
         let at = self.book.admit(f, &self.site, &self.assets, &Coverage::default());
         self.book.settle(&self.site, &self.assets);
         at
@@ -94,8 +94,8 @@ fn low_findings_join_but_do_not_open_and_a_day_apart_is_another_story() {
     d.admit(finding("dark-contact", 0.0, "10.10.10.12", &[], Severity::Low));
     assert!(d.book.incidents().is_empty());
     d.admit(finding("scan", 1.0, "10.10.10.12", &[], Severity::Medium));
-    let (i, new) = d.admit(finding("dark-contact", 0.0, "10.10.10.12", &[], Severity::Low));
-    assert!(!new && d.book.findings()[i].rev == 2 && d.book.findings()[i].incident == "I0001");
+    let Admitted::Revised(i) = d.admit(finding("dark-contact", 0.0, "10.10.10.12", &[], Severity::Low)) else { panic!() };
+    assert!(d.book.findings()[i].rev == 2 && d.book.findings()[i].incident == "I0001");
     let mut late = finding("smb-fanout", 2.0, "10.10.10.12", &["10.10.10.11"], Severity::High);
     late.first_ts = at(1.0) + Span::hours(30);
     late.last_ts = late.first_ts;
@@ -133,7 +133,7 @@ fn many_stories_stay_bounded_and_linking_is_quick() {
         let orig = format!("10.{}.{}.{}", 20 + n / 60_000, n / 250 % 250, n % 250);
         d.admit(finding("scan", f64::from(n), &orig, &[], if n % 2 == 0 { Severity::Info } else { Severity::Medium }));
     }
-    assert_eq!((d.book.findings().len(), d.book.incidents().len(), d.book.held().map(|t| t.2)), (3_000, 1_500, [0; 3]));
+    assert_eq!((d.book.findings().len(), d.book.incidents().len(), d.book.held().map(|t| t.2)), (3_000, 1_500, [0; 4]));
 }
 
 /// A flow that was used: an answered opening, data both ways, its end.
@@ -223,4 +223,83 @@ fn stages_and_accounts_stand_with_their_first_evidence() {
     assert!([Lang::En, Lang::Ja].iter().all(|l| i.summary(*l).contains("12")));
     assert_eq!(i.accounts, [("HOSP\\vendor".to_owned(), at(0.0)), ("HOSP\\admin".to_owned(), at(5.0))]);
     assert_eq!(i.path.iter().map(|h| h.after).collect::<Vec<_>>(), [None, Some(0)]);
+}
+
+/// The book on paper and back, as a store does it.
+fn reopened(d: &Desk) -> Book {
+    let pages = d.book.pages();
+    let text = |s: &Story| serde_json::to_string(s).unwrap();
+    let stories = pages.stories.iter().map(|s| serde_json::from_str(&text(s)).unwrap()).collect();
+    let findings = pages.findings.iter().map(|k| serde_json::from_str(&serde_json::to_string(k).unwrap()).unwrap()).collect();
+    let mut book = Book::restore(Pages { findings, stories, numbers: pages.numbers });
+    let detectors: Vec<&str> = crate::detect::DETECTORS.iter().map(|d| d.0).collect();
+    assert_eq!(book.resume(&detectors).len(), d.book.findings().len());
+    book
+}
+
+#[test]
+fn a_book_that_was_closed_and_opened_goes_on_where_it_was() {
+    let mut d = Desk::new();
+    d.admit(finding("password-guessing", 0.0, "10.10.40.10", &["10.10.20.20"], Severity::Medium));
+    d.admit(path(5.0, &["10.10.40.10", "10.10.20.20", "10.10.20.10"]));
+    d.admit(finding("scan", 10.0, "10.10.30.30", &["10.10.30.1"], Severity::High));
+    let (findings, incidents) = (d.book.findings().to_vec(), d.book.incidents().to_vec());
+    d.book = reopened(&d);
+    assert_eq!((d.book.findings(), d.book.incidents()), (&findings[..], &incidents[..]));
+    // Said again, word for word: nothing is told.
+    assert!(matches!(d.admit(path(5.0, &["10.10.40.10", "10.10.20.20", "10.10.20.10"])), Admitted::Same(1)));
+    assert_eq!(d.book.findings()[1].rev, findings[1].rev);
+    // The story goes on with less than was known before: nothing is lost, and the id stays.
+    let mut more = finding("scan", 500.0, "10.10.30.30", &["10.10.30.9"], Severity::Medium);
+    more.story.clone_from(&findings[2].finding.story);
+    assert!(matches!(d.admit(more), Admitted::Revised(2)));
+    let k = &d.book.findings()[2];
+    assert_eq!((k.id.as_str(), k.rev, k.finding.severity, k.finding.resp.len()), ("F000003", 2, Severity::High, 2));
+    assert_eq!((k.finding.first_ts, k.incident.as_str()), (at(10.0), "I0002"));
+    // What is new gets the next numbers, and joins the incident of before.
+    assert!(matches!(d.admit(finding("ransomware-smb", 60.0, "10.10.20.10", &["10.10.20.30"], Severity::Critical)), Admitted::New(3)));
+    assert_eq!((d.book.findings()[3].id.as_str(), d.book.findings()[3].incident.as_str()), ("F000004", "I0001"));
+    d.admit(finding("scan", 70.0, "10.10.60.1", &["10.10.60.2"], Severity::Medium));
+    assert_eq!(d.book.incidents().last().unwrap().id, "I0003");
+    assert_eq!(d.book.incidents()[0].path.len(), 2);
+}
+
+#[test]
+fn numbers_are_given_once_even_when_their_findings_are_gone() {
+    let mut d = Desk::new();
+    d.book = Book::restore(Pages { numbers: (41, 7), ..Pages::default() });
+    d.admit(finding("scan", 0.0, "10.10.30.30", &["10.10.30.1"], Severity::High));
+    assert_eq!((d.book.findings()[0].id.as_str(), d.book.incidents()[0].id.as_str()), ("F000042", "I0008"));
+    let mut pages = d.book.pages();
+    pages.findings[0].id = "Fnone".into();
+    pages.stories[0].incident.id = String::new();
+    let book = Book::restore(pages);
+    assert_eq!((book.findings().len(), book.incidents().len()), (0, 0), "an id that is none of ours");
+}
+
+#[test]
+fn what_is_muted_is_kept_opens_no_incident_and_speaks_when_the_mute_is_over() {
+    let mut d = Desk::new();
+    let fits = Fits { detector: Some("scan".into()), ..Fits::default() };
+    assert!(d.book.mutes.add(Mute { number: 5, fits, until: at(100.0) }));
+    d.admit(finding("scan", 0.0, "10.10.30.30", &["10.10.30.1"], Severity::High));
+    d.admit(finding("dark-contact", 0.0, "10.10.60.1", &["10.10.30.1"], Severity::High));
+    assert_eq!((d.book.findings()[0].muted, d.book.findings()[1].muted, d.book.incidents().len(), d.book.mutes.hidden()), (5, 0, 1, 1));
+    d.admit(finding("scan", 101.0, "10.10.30.30", &["10.10.30.1"], Severity::High));
+    assert_eq!((d.book.findings()[0].muted, d.book.findings()[0].rev, d.book.findings()[0].incident.as_str()), (0, 2, "I0002"));
+}
+
+#[test]
+fn an_incident_is_over_after_a_day_or_when_a_person_says_so_until_it_goes_on() {
+    let mut d = Desk::new();
+    d.admit(finding("scan", 0.0, "10.10.30.30", &["10.10.30.1"], Severity::Medium));
+    assert!(!d.book.is_tense(at(1.0)), "not serious enough");
+    d.admit(finding("ransomware-smb", 5.0, "10.10.30.30", &["10.10.20.30"], Severity::Critical));
+    assert!(d.book.is_tense(at(6.0)) && !d.book.is_tense(at(5.0) + Span::hours(24)));
+    assert!(d.book.close("I0001", Some(at(60.0))) && !d.book.close("I0009", None));
+    assert!(!d.book.is_tense(at(61.0)));
+    d.book = reopened(&d);
+    assert!(!d.book.is_tense(at(61.0)), "closed stays closed");
+    d.admit(finding("backup-attack", 300.0, "10.10.30.30", &["10.10.20.30"], Severity::High));
+    assert!(d.book.is_tense(at(301.0)), "it goes on");
 }

@@ -11,6 +11,7 @@ pub mod record;
 #[cfg(test)]
 pub mod sample;
 pub mod saved;
+pub mod stored;
 pub mod table;
 pub mod text;
 pub mod text_table;
@@ -27,6 +28,7 @@ use crate::base::{Lang, Timestamp};
 use crate::event::{Coverage, Event};
 use crate::incident::{Book, Kept};
 use crate::site::Site;
+use crate::store::{Deed, Reply};
 use crate::wire::Weird;
 
 /// Everything a report is made of: the state when it is written.
@@ -61,6 +63,10 @@ pub trait Sink: Send {
     /// A tick of packet time passed (every second at most).
     fn tick(&mut self, now: Timestamp, run: &Run<'_>) {
         let _ = (now, run);
+    }
+    /// A person did something. Whoever keeps it takes the reply and answers when it is kept.
+    fn deed(&mut self, deed: &Deed, reply: &mut Option<Reply>, run: &Run<'_>) {
+        let _ = (deed, reply, run);
     }
     /// The run is over: write what remains, flush, and say what went wrong.
     fn finish(&mut self, run: &Run<'_>) -> Result<(), SinkError>;

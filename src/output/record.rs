@@ -2,10 +2,11 @@
 
 use super::{Run, Words};
 use crate::assets::Device;
-use crate::base::{Lang, Timestamp};
+use crate::base::{Lang, Mac, Timestamp};
 use crate::event::Coverage;
 use crate::flow::community_id;
 use crate::incident::{Around, Card, Hop, Incident, Kept, Next, Outlook, Served, Stage};
+use crate::store::DeviceRow;
 use crate::wire::Weird;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -152,7 +153,7 @@ impl From<&Device> for DeviceRecord {
             zone: d.zone.clone(),
             first_seen: d.first_seen.to_string(),
             last_seen: d.last_seen.to_string(),
-            status: serde_word(&d.status),
+            status: d.status.word().to_owned(),
             randomised: d.randomised,
             gateway: d.gateway,
             vlan: d.vlan,
@@ -161,11 +162,26 @@ impl From<&Device> for DeviceRecord {
     }
 }
 
-/// The word an enumeration serialises to.
-fn serde_word(v: &impl Serialize) -> String {
-    match serde_json::to_value(v) {
-        Ok(Value::String(s)) => s,
-        _ => String::new(),
+/// A row of the store. What follows from the MAC is not kept there.
+impl From<DeviceRow> for DeviceRecord {
+    fn from(d: DeviceRow) -> Self {
+        let mac = d.mac.parse::<Mac>().ok();
+        DeviceRecord {
+            vendor: mac.and_then(crate::site::vendor).unwrap_or_default().to_owned(),
+            randomised: mac.is_some_and(Mac::is_local),
+            id: d.id,
+            mac: d.mac,
+            ips: d.ips,
+            names: d.names,
+            role: d.role,
+            zone: d.zone,
+            first_seen: d.first_seen.to_string(),
+            last_seen: d.last_seen.to_string(),
+            status: d.status,
+            gateway: d.gateway,
+            vlan: d.vlan,
+            first_packet: d.first_packet,
+        }
     }
 }
 
@@ -252,7 +268,7 @@ impl FindingRecord {
             summary: words.summary(k, lang),
             flows: f.flows.iter().map(|t| community_id(t).to_string()).collect(),
             packets: f.packets.clone(),
-            evidence: f.evidence.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
+            evidence: f.evidence.iter().map(|(k, v)| (k.to_string(), v.clone())).collect(),
             coverage: SeenRecord {
                 packets: c.packets,
                 kernel_drops: c.kernel_drops,

@@ -19,7 +19,7 @@ mod tests;
 pub use calendar::Calendar;
 pub use document::{ConfigError, Document, hint, nearest, read_capped};
 pub use geo::{Country, Geo, GeoReport, Network};
-pub use ledger::{Column, ColumnGuess, ColumnNames, Entry, Ledger, LedgerReport, Role};
+pub use ledger::{Addition, Column, ColumnGuess, ColumnNames, Entry, Ledger, LedgerReport, Role, Unwritable};
 pub use load::SiteError;
 pub use oui::vendor;
 pub use policy::{Action, Place, Policy, Rule, Verdict};

@@ -83,7 +83,7 @@ impl Fan {
     pub fn session(&mut self, session: &Session, scene: &Scene<'_>) {
         let t = session.flow.tuple;
         let service = admin_service(&session.flow);
-        if scene.assets.edges.get(t.orig, t.resp, service).is_some_and(|e| session.flow.first_ts.since(e.first_ts) > HABIT) {
+        if scene.assets.edges.is_habit(t.orig, t.resp, service, session.flow.first_ts, HABIT) {
             return;
         }
         let source = self.sources.entry(t.orig, Source::default);

@@ -5,12 +5,14 @@ mod columns;
 mod read;
 mod text;
 mod words;
+mod write;
 #[cfg(test)]
 mod tests;
 
 pub use columns::{Column, ColumnGuess, ColumnNames};
 pub use read::LedgerReport;
 pub(super) use words::one_word;
+pub use write::{Addition, Unwritable};
 
 use crate::base::{Addr, Mac};
 use serde::{Deserialize, Serialize};
