@@ -12,6 +12,7 @@ mod listing;
 mod payload;
 mod setup;
 mod shard;
+mod shed;
 mod threads;
 mod ticks;
 mod told;

@@ -376,6 +376,9 @@ impl Source for Live {
     fn weirds(&mut self) -> Vec<Weird> {
         std::mem::take(&mut self.weirds)
     }
+    fn level(&self) -> u8 {
+        self.level
+    }
     fn interface(&self, number: u16) -> Option<&str> {
         self.ports.get(usize::from(number)).map(Port::name)
     }
