@@ -9,11 +9,11 @@ use pcap::BpfProgram;
 const MAX_STEPS: usize = 100_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Instruction {
-    code: u16,
-    jt: u8,
-    jf: u8,
-    k: u32,
+pub(super) struct Instruction {
+    pub code: u16,
+    pub jt: u8,
+    pub jf: u8,
+    pub k: u32,
 }
 
 /// A compiled filter.
@@ -73,6 +73,10 @@ impl Program {
             Some(Instruction { code, jt, jf, k: part.next()?.parse().ok()? })
         };
         compiled.get_instructions().iter().map(|i| read(i.to_string())).collect::<Option<Vec<_>>>().map(Program)
+    }
+    /// The instructions, for the kernel.
+    pub fn instructions(&self) -> &[Instruction] {
+        &self.0
     }
     /// Does the program accept the frame? A load beyond the captured bytes refuses it, as in the kernel.
     pub fn accepts(&self, view: View<'_>) -> bool {

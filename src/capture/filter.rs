@@ -25,8 +25,9 @@ pub struct Filter {
     programs: Vec<(u32, Option<Compiled>)>,
 }
 
+/// A text, compiled for one link type.
 #[derive(Debug)]
-enum Compiled {
+pub(super) enum Compiled {
     Plain(Program),
     Tag { vid: Option<u16>, with: Program, without: Program },
 }
@@ -49,6 +50,10 @@ impl Filter {
     /// Does the program at this place have a meaning for its link type?
     pub fn is_usable(&self, program: usize) -> bool {
         self.programs.get(program).is_some_and(|p| p.1.is_some())
+    }
+    /// The programs for a LINKTYPE_ number that was asked for before.
+    pub(super) fn compiled(&self, number: u32) -> Option<&Compiled> {
+        self.programs.iter().find(|p| p.0 == number)?.1.as_ref()
     }
     /// Does the filter let the frame through? A frame without any byte is never let through.
     pub fn admits(&self, program: usize, bytes: &[u8], orig_len: u32) -> bool {
@@ -86,14 +91,16 @@ fn compile(text: &str, number: u32) -> Result<Compiled, String> {
     }
 }
 
-fn libpcap(text: &str, number: u32) -> Result<Program, String> {
+/// One program of libpcap's, for a LINKTYPE_ number.
+pub(super) fn libpcap(text: &str, number: u32) -> Result<Program, String> {
     let dead = Capture::dead(Dlt(linktype::dlt(number))).map_err(|e| words(&e))?;
     // Optimised, a filter that can match nothing is an error to libpcap; here it is a filter that matches nothing.
     let compiled = dead.compile(text, true).or_else(|_| dead.compile(text, false)).map_err(|e| words(&e))?;
     Program::new(&compiled).ok_or_else(|| "the compiled program cannot be read".to_string())
 }
 
-fn words(e: &pcap::Error) -> String {
+/// libpcap's own words.
+pub(super) fn words(e: &pcap::Error) -> String {
     match e {
         pcap::Error::PcapError(text) => text.clone(),
         other => other.to_string(),

@@ -23,6 +23,14 @@ pub(super) fn dlt(number: u32) -> i32 {
     }
 }
 
+/// The LINKTYPE_ number of a DLT_ number that libpcap gives on Linux.
+pub(super) fn of_dlt(number: i32) -> u32 {
+    match number {
+        12 | 14 => 101,
+        n => u32::try_from(n).unwrap_or(u32::MAX),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

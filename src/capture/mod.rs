@@ -1,8 +1,7 @@
-//! Where frames come from: capture files, pipes, later live ports. Yields [`Block`]s; knows nothing of what frames mean.
+//! Where frames come from: live ports, capture files, pipes. Yields [`Block`]s; knows nothing of what frames mean.
 //!
 //! [`Replay`] reads capture files (pcap, pcapng; plain, gzip, zstd), pipes and directories, merges them by packet time and passes every
 //! frame through the clock filter and the `--filter`. Damage never ends a run: it is a [`Fault`], and everything before it is delivered.
-#![forbid(unsafe_code)]
 
 mod block;
 mod bpf;
@@ -12,11 +11,14 @@ mod fault;
 mod filter;
 mod input;
 mod linktype;
+mod live;
 mod pcap;
 mod pcapng;
+mod port;
 mod replay;
 mod source;
 mod stream;
+mod sys;
 #[cfg(test)]
 mod testfile;
 #[cfg(test)]
@@ -26,5 +28,8 @@ pub use block::Block;
 pub use clock::Clock;
 pub use fault::{Damage, Fault, FaultKind, OpenError};
 pub use filter::Filter;
+pub use live::{Live, LiveError, LiveNews, LiveOptions, PortStatus, Status, StatusBoard, Step, Waker};
+pub use port::{PassivityProof, PortCounters, PortFacts, Remark};
 pub use replay::{Interface, Replay, ReplayOptions};
 pub use source::{Fill, Notice, PortNews, Source};
+pub use sys::{Now, Ring};

@@ -60,6 +60,10 @@ pub trait Source: Send {
     fn weirds(&mut self) -> Vec<Weird>;
     /// Name of a capture interface, as frames number it.
     fn interface(&self, number: u16) -> Option<&str>;
+    /// How overloaded the box is: 0 not at all, 1 contents are not judged, 2 bulk payload is not read, 3 the tails of bulk frames are not even kept.
+    fn level(&self) -> u8 {
+        0
+    }
     /// Bytes read, and of how many, where that is known.
     fn progress(&self) -> (u64, Option<u64>) {
         (0, None)

@@ -190,6 +190,7 @@ impl Analyst {
             (sum.snapped, sum.undecoded) = (seen.snapped, seen.undecoded);
             (sum.kernel_drops, sum.card_drops) = (seen.kernel_drops, seen.card_drops);
             sum.shed += seen.shed;
+            sum.shed_cut = seen.shed;
             self.coverage = sum;
         }
         for key in order.drain(..) {

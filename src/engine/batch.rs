@@ -21,6 +21,8 @@ pub(super) struct Batch {
     pub(super) read_at: Instant,
     /// From this batch on the run goes by another setup.
     pub(super) setup: Option<Arc<Setup>>,
+    /// What is left out of it because the box is overloaded (see `shed`).
+    pub(super) level: u8,
     /// The run ends with this batch.
     pub(super) last: bool,
 }
@@ -46,7 +48,16 @@ pub(super) fn wall() -> Instant {
 
 impl Batch {
     pub(super) fn new() -> Batch {
-        Batch { block: Block::default(), packets: Vec::new(), ticks: Vec::new(), notices: Vec::new(), read_at: wall(), setup: None, last: false }
+        Batch {
+            block: Block::default(),
+            packets: Vec::new(),
+            ticks: Vec::new(),
+            notices: Vec::new(),
+            read_at: wall(),
+            setup: None,
+            level: 0,
+            last: false,
+        }
     }
 }
 
@@ -72,6 +83,7 @@ impl Feeder {
         batch.notices.clear();
         batch.setup = self.setups.next();
         let fill = self.source.fill(&mut batch.block);
+        batch.level = self.source.level();
         batch.last = fill == Fill::End;
         batch.read_at = wall();
         match fill {

@@ -14,6 +14,7 @@ pub mod orders;
 mod payload;
 mod setup;
 mod shard;
+mod shed;
 mod threads;
 mod ticks;
 mod told;

@@ -27,6 +27,7 @@ struct Stream {
     /// Ends that sent a FIN: bit 0 the originator.
     finished: u8,
     held: usize,
+    spare: bool,
 }
 
 /// Who reads a stream, once that is known.
@@ -43,6 +44,8 @@ pub(super) struct Readers {
     free: Vec<u32>,
     held: usize,
     dialogs: Dialogs,
+    /// The box is overloaded: parsers leave out what is costly.
+    pub(super) spare: bool,
     /// Flows given up because the shard's budget was spent.
     pub(super) given_up: u64,
 }
@@ -152,11 +155,12 @@ impl Readers {
         found.keep(from);
     }
     fn segment(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8], found: &mut Found<'_>) {
-        if flow.reader == 0 && !self.open(flow, from, p, payload) {
+        if flow.reader == 0 && (payload.is_empty() || !self.open(flow, from, p, payload)) {
             return;
         }
         let Some(stream) = self.streams.get_mut((flow.reader - 1) as usize).and_then(Option::as_mut) else { return };
         let before = stream.held;
+        stream.spare(self.spare);
         let mut keep = stream.take_in(flow, from, p, payload, found);
         stream.held = stream.weight();
         self.held = self.held.saturating_sub(before) + stream.held;
@@ -248,6 +252,16 @@ impl Stream {
     fn weight(&self) -> usize {
         let order: usize = self.order.iter().map(Reorder::held).sum();
         size_of::<Stream>() + order + self.mind.held()
+    }
+    /// Tells the parser whether the box is overloaded, when that changes.
+    #[inline]
+    fn spare(&mut self, spare: bool) {
+        if self.spare != spare
+            && let Some(parser) = self.mind.parser.as_mut()
+        {
+            self.spare = spare;
+            parser.spare(spare);
+        }
     }
     /// One segment and its acknowledgement; false when nothing more is wanted.
     fn take_in(&mut self, flow: &mut Flow, from: usize, p: &Packet, payload: &[u8], found: &mut Found<'_>) -> bool {

@@ -3,6 +3,7 @@
 
 use super::listing::{Lately, Tell};
 use super::payload::{Found, Readers};
+use super::shed::{self, Spared};
 use super::told::Told;
 use crate::base::{Addr, FiveTuple, Mac, Timestamp, mix64, proto};
 use crate::bounded::TimerWheel;
@@ -31,6 +32,8 @@ pub(super) struct Shard {
     found: Vec<(bool, Message)>,
     scratch: Vec<Message>,
     due: Vec<(u32, bool)>,
+    /// How overloaded the box is.
+    pub(super) level: u8,
     /// What it has to say.
     pub(super) told: Told,
     /// Flows begun.
@@ -50,6 +53,7 @@ impl Shard {
             found: Vec::new(),
             scratch: Vec::new(),
             due: Vec::new(),
+            level: 0,
             told: Told::default(),
             flows: 0,
         }
@@ -165,7 +169,13 @@ impl Shard {
             self.told.coverage.tcp_bytes += u64::from(p.payload_len);
         }
         if Readers::wants(flow, p) {
-            let payload = buf.get(p.payload_range()).unwrap_or(&[]);
+            let spared = shed::spared(self.level, flow, p);
+            if let Some(what) = spared {
+                shed::count(&mut self.told.coverage, what, p);
+            }
+            // Payload that is not read is as good as not captured.
+            let payload = if spared == Some(Spared::Payload) { &[] } else { buf.get(p.payload_range()).unwrap_or(&[]) };
+            self.readers.spare = self.level > 0;
             self.readers.read(flow, turn.side, p, payload, &mut Found { messages: &mut self.found, scratch: &mut self.scratch });
             if !self.found.is_empty() {
                 self.told.say(&mut self.found, flow, p.ts, p.number);

@@ -83,6 +83,7 @@ impl Worker {
             self.site = Arc::clone(&setup.site);
             self.setup = Some(Arc::clone(setup));
         }
+        self.shards.iter_mut().for_each(|s| s.level = batch.level);
         let mut ticks = batch.ticks.iter().peekable();
         let buf = batch.block.buf.as_slice();
         let mut done = 0usize;

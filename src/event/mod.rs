@@ -225,8 +225,16 @@ pub struct Coverage {
     pub kernel_drops: u64,
     /// Dropped by the card or its driver.
     pub card_drops: u64,
-    /// Not parsed because the box was overloaded.
+    /// Packets of which something was left out because the box was overloaded: the sum of the three causes below.
     pub shed: u64,
+    /// Full segments of file transfers whose content was not judged.
+    pub shed_content: u64,
+    /// Full segments of bulk transfers whose payload was not read.
+    pub shed_payload: u64,
+    /// Frames of which only the head was kept.
+    pub shed_cut: u64,
+    /// Payload bytes of the first two.
+    pub shed_bytes: u64,
     /// Payload bytes acknowledged or passed over but not captured.
     pub missed_bytes: u64,
     /// Payload bytes captured in TCP flows.
@@ -260,6 +268,10 @@ impl Coverage {
         self.kernel_drops += o.kernel_drops;
         self.card_drops += o.card_drops;
         self.shed += o.shed;
+        self.shed_content += o.shed_content;
+        self.shed_payload += o.shed_payload;
+        self.shed_cut += o.shed_cut;
+        self.shed_bytes += o.shed_bytes;
         self.missed_bytes += o.missed_bytes;
         self.tcp_bytes += o.tcp_bytes;
         self.duplicates += o.duplicates;

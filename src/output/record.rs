@@ -51,6 +51,23 @@ pub struct CoverageRecord {
     pub unlisted_link: u64,
     /// Flows whose payload reading was given up at a cap.
     pub unparsed_flows: u64,
+    /// Of `shed`: full segments of file transfers whose content was not judged.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub shed_content: u64,
+    /// Of `shed`: full segments of bulk transfers whose payload was not read.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub shed_payload: u64,
+    /// Of `shed`: frames of which only the head was kept.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub shed_cut: u64,
+    /// Payload bytes of the first two.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub shed_bytes: u64,
+}
+
+/// A cause that there was not is not listed.
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl From<&Coverage> for CoverageRecord {
@@ -72,6 +89,10 @@ impl From<&Coverage> for CoverageRecord {
             unlisted_flows: c.unlisted_flows,
             unlisted_link: c.unlisted_link,
             unparsed_flows: c.unparsed_flows,
+            shed_content: c.shed_content,
+            shed_payload: c.shed_payload,
+            shed_cut: c.shed_cut,
+            shed_bytes: c.shed_bytes,
         }
     }
 }

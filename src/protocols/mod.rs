@@ -117,6 +117,8 @@ pub trait StreamParser: Send {
     fn gap(&mut self, from: Side, lost: u64);
     /// The connection was closed or reset, or the flow fell silent: what waits for an answer is told without one. Late segments may still bring more.
     fn end(&mut self, _out: &mut Vec<Message>) {}
+    /// The box is overloaded: what is costly and no header is left out from now on, or, with false, read again.
+    fn spare(&mut self, _spare: bool) {}
     /// Nothing more is wanted of this flow: the engine stops reassembling it.
     fn done(&self) -> bool;
     /// Bytes held (for the caps).

@@ -73,6 +73,8 @@ pub(super) struct Granted {
 #[derive(Debug)]
 pub(super) struct Files {
     pub(super) now: Timestamp,
+    /// No sample of content is begun.
+    pub(super) spare: bool,
     trees: BoundedMap<(u64, u32), Tree>,
     opening: BoundedMap<u64, Box<Open>>,
     open: BoundedMap<u128, Box<Open>>,
@@ -95,6 +97,7 @@ impl Files {
     pub(super) fn new() -> Files {
         Files {
             now: Timestamp(0),
+            spare: false,
             trees: BoundedMap::new(TREES),
             opening: BoundedMap::new(OPENING),
             open: BoundedMap::new(OPENS),
@@ -257,15 +260,21 @@ impl Files {
         self.bytes += open.weight();
         self.keep(file, open, out);
     }
+    /// May another sample of content be begun?
+    fn has_room(&self) -> bool {
+        self.sampling < SAMPLING && !self.spare
+    }
     /// Bytes of content wanted of a read's answer or a write: all that can be had for a pipe.
     pub(super) fn wants(&mut self, key: Key, write: bool) -> usize {
-        let room = self.sampling < SAMPLING;
+        let room = self.has_room();
         let known = match key {
             Key::Id(id) => self.open.get(&id),
             Key::Opening(m) => self.opening.get(&m).or_else(|| self.open.get(self.links.get(&m)?)),
         };
         match known {
             Some(o) if o.pipe.is_some() || o.may_call() => usize::MAX,
+            // The beginning says what a file is, and is looked at whatever the load.
+            Some(o) if self.spare && if write { &o.life.written } else { &o.life.read }.calls == 0 => PIECE,
             Some(o) => if write { &o.writes } else { &o.reads }.wants(room),
             None => PIECE,
         }
@@ -299,7 +308,7 @@ impl Files {
     /// Bytes are written: `seen` of `len` are there.
     pub(super) fn write(&mut self, message: u64, key: Key, tree: (u64, u32), body: Body<'_>, out: &mut Vec<Message>) {
         self.meet(key, tree.0, tree.1, out);
-        let room = self.sampling < SAMPLING;
+        let room = self.has_room();
         self.on(key, |o| {
             o.recognise(body.seen);
             o.life.written.calls = o.life.written.calls.saturating_add(1);
@@ -326,7 +335,7 @@ impl Files {
             }
             return;
         }
-        let (room, now) = (self.sampling < SAMPLING, self.now);
+        let (room, now) = (self.has_room(), self.now);
         self.on(key, |o| {
             if !fine(status) {
                 return o.refused(&op, status);

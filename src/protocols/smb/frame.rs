@@ -194,6 +194,9 @@ impl StreamParser for Reader {
         self.messages.rewrites.lost();
         self.messages.v1.lost();
     }
+    fn spare(&mut self, spare: bool) {
+        self.messages.files.spare = spare;
+    }
     fn done(&self) -> bool {
         self.hopeless
     }
