@@ -162,7 +162,7 @@ impl From<&Device> for DeviceRecord {
 }
 
 /// The word an enumeration serialises to.
-fn serde_word(v: &impl Serialize) -> String {
+pub fn serde_word(v: &impl Serialize) -> String {
     match serde_json::to_value(v) {
         Ok(Value::String(s)) => s,
         _ => String::new(),
