@@ -5,7 +5,7 @@
 use spanward::base::{KeyedHash, Timestamp};
 use spanward::capture::{Block, Fill, Live, LiveOptions, Source};
 use spanward::detect::Signatures;
-use spanward::engine::{self, Options, Outcome, Setups};
+use spanward::engine::{self, Options, Outcome, Start};
 use spanward::site::Site;
 use spanward::wire::Decoder;
 use std::sync::Arc;
@@ -114,7 +114,7 @@ fn main() {
         let signatures = Signatures::embedded().expect("the built-in signatures are whole");
         let mut options = Options::new(Arc::new(Site::default()), Arc::new(signatures));
         options.workers = number(5, 2) as usize;
-        outcome = engine::run(Box::new(source), &options, Vec::new(), Setups::none(), &mut |_| {}).ok();
+        outcome = engine::resume(Box::new(source), &options, Vec::new(), Start::default(), &mut |_| {}).ok();
     } else {
         let mut block = Block::default();
         while source.fill(&mut block) != Fill::End {}

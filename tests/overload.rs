@@ -2,7 +2,7 @@
 
 use spanward::capture::{Block, Fault, Fill, Replay, ReplayOptions, Source};
 use spanward::detect::Signatures;
-use spanward::engine::{self, Options, Outcome, Setups};
+use spanward::engine::{self, Options, Outcome, Start};
 use spanward::site::Site;
 use spanward::wire::Weird;
 use std::collections::BTreeSet;
@@ -39,7 +39,7 @@ fn run(dir: &Path, capture: &str, level: u8) -> Outcome {
     let site = if site.exists() { Site::load(&site).unwrap() } else { Site::default() };
     let options = Options::new(Arc::new(site), Arc::new(Signatures::embedded().unwrap()));
     let replay = Replay::open(&[dir.join(capture)], ReplayOptions::default()).unwrap();
-    engine::run(Box::new(Overloaded(replay, level)), &options, Vec::new(), Setups::none(), &mut |_| {}).unwrap()
+    engine::resume(Box::new(Overloaded(replay, level)), &options, Vec::new(), Start::default(), &mut |_| {}).unwrap()
 }
 
 /// Detector and originators of every finding.

@@ -1,7 +1,7 @@
 //! A sensor is given another site file while it runs: what it knows stays, what it says goes by the new one.
 use spanward::capture::{Block, Fault, Fill, Replay, ReplayOptions, Source};
 use spanward::detect::Signatures;
-use spanward::engine::{Options, Outcome, Resetting, Setup, resetting, run};
+use spanward::engine::{Options, Outcome, Resetting, Setup, Start, resetting, resume};
 use spanward::site::{Geo, Site};
 use spanward::wire::Weird;
 use std::path::Path;
@@ -50,7 +50,7 @@ fn outcome(begin: Site, then: Option<Site>, workers: usize) -> Outcome {
     let setup = then.map(|site| Setup { site: Arc::new(site), signatures, geo: Arc::new(Geo::embedded()) });
     // The first block cannot be the place: it is read before anything is known.
     let source = Halfway { replay, before: 1500, to, setup };
-    let outcome = run(Box::new(source), &options, Vec::new(), setups, &mut |_| {}).unwrap();
+    let outcome = resume(Box::new(source), &options, Vec::new(), Start { setups, ..Start::default() }, &mut |_| {}).unwrap();
     assert_eq!(outcome.failure, None);
     outcome
 }

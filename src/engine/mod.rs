@@ -183,7 +183,7 @@ impl Outcome {
 
 /// Reads the inputs to their end. What was found is in the outcome even when an input is damaged or a worker fails.
 pub fn replay(source: Replay, options: &Options, sinks: Vec<Box<dyn Sink>>, progress: &mut dyn FnMut(Progress)) -> Result<Outcome, EngineError> {
-    run(Box::new(source), options, sinks, Setups::none(), progress)
+    resume(Box::new(source), options, sinks, Start::default(), progress)
 }
 
 /// What a sensor begins with.
@@ -197,7 +197,7 @@ pub struct Start {
     pub setups: Setups,
 }
 
-/// Reads a source until it says that it has ended, and goes on with what was known before: the run of a sensor with a store.
+/// Reads a source until it says that it has ended, goes on with what was known before, and takes orders and new setups on the way: the sensor's run.
 pub fn resume(
     source: Box<dyn Source>,
     options: &Options,
@@ -207,17 +207,5 @@ pub fn resume(
 ) -> Result<Outcome, EngineError> {
     let mut analyst = analyst::Analyst::new(options, sinks)?;
     let setups = analyst.begin(start);
-    Ok(threads::run(source, options, setups, analyst, progress))
-}
-
-/// Reads a source until it says that it has ended, and takes new setups on the way.
-pub fn run(
-    source: Box<dyn Source>,
-    options: &Options,
-    sinks: Vec<Box<dyn Sink>>,
-    setups: Setups,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Outcome, EngineError> {
-    let analyst = analyst::Analyst::new(options, sinks)?;
     Ok(threads::run(source, options, setups, analyst, progress))
 }

@@ -206,6 +206,14 @@ impl From<DeviceRow> for DeviceRecord {
     }
 }
 
+/// The word an enumeration serialises to.
+pub fn serde_word(v: &impl Serialize) -> String {
+    match serde_json::to_value(v) {
+        Ok(Value::String(s)) => s,
+        _ => String::new(),
+    }
+}
+
 /// One finding.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct FindingRecord {

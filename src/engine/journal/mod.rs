@@ -4,6 +4,12 @@
 //! changed since the second before. A [`Journal`] reads a spool and answers with the view at any time that is kept. Without a recorder nothing
 //! of this is computed.
 
+mod desk;
+mod edges;
+mod egress;
+mod health;
+mod living;
+mod rates;
 mod reader;
 mod recorder;
 mod spool;
@@ -11,7 +17,12 @@ mod tops;
 mod traffic;
 mod view;
 
-pub use reader::{Journal, JournalError};
+pub use desk::{DecisionRecord, Desk, MuteRecord, NoteRecord};
+pub use edges::EdgeRecord;
+pub use egress::EgressRecord;
+pub use health::{Facts, Health, PortRecord};
+pub use rates::Rate;
+pub use reader::{Journal, JournalError, Step};
 pub use recorder::Recorder;
 pub use spool::SPOOL;
 pub use tops::TopFlow;

@@ -44,6 +44,15 @@ pub enum JournalError {
     },
 }
 
+/// One record as it is read in order.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Step {
+    /// A whole view.
+    View(Box<View>),
+    /// What became different.
+    Delta(Box<Delta>),
+}
+
 /// Where a record lies.
 #[derive(Clone, Copy, Debug)]
 struct Place {
@@ -122,6 +131,51 @@ impl Journal {
     }
     fn damaged(&self, number: u64, offset: u64, reason: &str) -> JournalError {
         JournalError::Damaged { path: segment(&self.dir, number), offset, reason: reason.to_owned() }
+    }
+    /// Takes in what was written since: for a journal that is still growing. Only a last record that is not whole yet is no damage.
+    pub fn refresh(&mut self) -> Result<(), JournalError> {
+        let last = self.records.last().copied();
+        let newest = last.map_or(0, |r| r.segment);
+        let numbers = segments(&self.dir).map_err(|e| JournalError::Unreadable { path: self.dir.clone(), reason: e.to_string() })?;
+        if let Some(first) = numbers.first() {
+            self.dropped = first.saturating_sub(1);
+            self.records.retain(|r| r.segment >= *first);
+            self.damage.retain(|d| d.0 >= *first);
+        }
+        for n in numbers.into_iter().filter(|n| *n >= newest) {
+            self.damage.retain(|d| d.0 != n);
+            self.records.retain(|r| r.segment != n);
+            if let Err(e) = self.index(n) {
+                self.damage.push((n, e));
+            }
+        }
+        Ok(())
+    }
+    /// The records behind a time, in order, until `more` has seen enough and says false.
+    pub fn walk(&self, after: Timestamp, mut more: impl FnMut(Timestamp, Step) -> bool) -> Result<(), JournalError> {
+        let n = self.records.partition_point(|r| r.ts <= after);
+        for r in self.records.get(n..).unwrap_or(&[]) {
+            if !more(r.ts, self.step(r)?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+    fn step(&self, r: &Place) -> Result<Step, JournalError> {
+        let path = segment(&self.dir, r.segment);
+        let wrong = |reason: String| JournalError::Damaged { path: path.clone(), offset: r.offset - RECORD as u64, reason };
+        let mut packed = Vec::new();
+        File::open(&path)
+            .and_then(|mut f| {
+                f.seek(SeekFrom::Start(r.offset))?;
+                f.take(u64::from(r.len)).read_to_end(&mut packed)
+            })
+            .map_err(|e| wrong(e.to_string()))?;
+        match r.kind {
+            Kind::Key => unpack(&packed).map(|v| Step::View(Box::new(v))),
+            Kind::Delta => unpack(&packed).map(|d| Step::Delta(Box::new(d))),
+        }
+        .map_err(wrong)
     }
     /// The oldest and the newest view that can be read.
     pub fn span(&self) -> (Timestamp, Timestamp) {

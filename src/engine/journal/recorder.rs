@@ -1,14 +1,20 @@
 //! The sink that keeps the view and writes the journal.
 
+use super::desk::Desk;
+use super::edges::Edges;
+use super::egress::Outside;
+use super::health::{self, Facts, Health};
+use super::living::Living;
+use super::rates::{Rates, STEP};
 use super::spool::{Kind, Spool};
 use super::tops::Tops;
-use super::traffic::Traffic;
+use super::traffic;
 use super::view::{Counters, Delta, View};
 use crate::assets::Device;
 use crate::base::{Span, Timestamp};
 use crate::event::Event;
 use crate::incident::{Around, Incident, Kept};
-use crate::output::record::{CoverageRecord, DeviceRecord, FindingRecord, IncidentRecord};
+use crate::output::record::{BlockedRecord, CoverageRecord, DeviceRecord, FindingRecord, IncidentRecord};
 use crate::output::{Run, Sink, SinkError, Words};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,8 +30,12 @@ pub struct Recorder {
     words: Arc<dyn Words + Send + Sync>,
     view: View,
     delta: Delta,
-    traffic: Traffic,
+    living: Living,
+    outside: Outside,
+    edges: Edges,
+    rates: Rates,
     tops: Tops,
+    blocked: Vec<BlockedRecord>,
     /// Devices as last written, in the order of the assets.
     devices: Vec<Device>,
     key: Option<Timestamp>,
@@ -40,11 +50,26 @@ impl Recorder {
             words,
             view: View::default(),
             delta: Delta::default(),
-            traffic: Traffic::new(),
+            living: Living::new(),
+            outside: Outside::new(),
+            edges: Edges::new(),
+            rates: Rates::default(),
             tops: Tops::default(),
+            blocked: Vec::new(),
             devices: Vec::new(),
             key: None,
             now: Timestamp::default(),
+        }
+    }
+    /// Also tells which detectors cannot run, and why.
+    pub fn with_blocked(self, blocked: Vec<BlockedRecord>) -> Recorder {
+        Recorder { blocked, ..self }
+    }
+    /// What people did, as the store has it; shown from the next tick on.
+    pub fn set_desk(&mut self, desk: Desk) {
+        if desk != self.view.desk {
+            self.delta.desk = Some(desk.clone());
+            self.view.desk = desk;
         }
     }
     /// The view as last written.
@@ -60,6 +85,8 @@ impl Recorder {
         self.counters(run);
         self.learned(run);
         self.told(run, ended);
+        self.health(now, run, ended);
+        self.rates.tick(now, run.coverage, &mut self.view.rates, &mut self.delta.rates);
         (self.now, self.view.ts, self.view.ended) = (now, now.to_string(), ended);
         let mut delta = std::mem::take(&mut self.delta);
         if self.spool.wants_key() || self.key.is_none_or(|k| now.since(k) >= KEY_EVERY) {
@@ -68,6 +95,18 @@ impl Recorder {
         }
         (delta.ts, delta.ended) = (self.view.ts.clone(), ended);
         self.spool.put(Kind::Delta, now, &delta);
+    }
+    /// What was declared is told once; how the tables are, once in a step.
+    fn health(&mut self, now: Timestamp, run: &Run<'_>, ended: bool) {
+        let fresh = self.key.is_none();
+        if fresh {
+            self.view.facts = Facts::of(run, std::mem::take(&mut self.blocked));
+            self.delta.facts = Some(self.view.facts.clone());
+        }
+        if fresh || ended || now.secs() / STEP != self.now.secs() / STEP {
+            self.view.health = Health::of(run);
+            self.delta.health = Some(self.view.health.clone());
+        }
     }
     fn counters(&mut self, run: &Run<'_>) {
         let text = |t: Option<Timestamp>| t.map(|t| t.to_string()).unwrap_or_default();
@@ -164,7 +203,13 @@ fn settle(v: &mut Value) {
 
 impl Sink for Recorder {
     fn event(&mut self, event: &Event, run: &Run<'_>) {
-        self.traffic.event(event, run.site, &mut self.view.zones, &mut self.delta.zones);
+        let (grown, known) = (self.living.grown(event), (run.site, run.assets));
+        let (view, delta) = (&mut self.view, &mut self.delta);
+        traffic::count(event, grown, run.site, &mut view.zones, &mut delta.zones);
+        self.outside.event(event, grown, known, &mut view.egress, &mut delta.egress);
+        self.edges.event(event, grown, known, &mut view.edges, &mut delta.edges);
+        self.rates.event(event, run.site);
+        health::port(event, &mut view.ports, &mut delta.ports);
         self.tops.event(event, &mut self.view.flows, &mut self.delta.flows);
     }
     fn finding(&mut self, _: &Kept, _: &Run<'_>) {}

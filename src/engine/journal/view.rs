@@ -1,5 +1,10 @@
 //! What a viewer shows at one packet time, and the difference between two of these.
 
+use super::desk::Desk;
+use super::edges::EdgeRecord;
+use super::egress::EgressRecord;
+use super::health::{Facts, Health, PortRecord};
+use super::rates::Rate;
 use super::tops::TopFlow;
 use super::traffic::ZoneTraffic;
 use crate::output::record::{CoverageRecord, DeviceRecord, FindingRecord, IncidentRecord};
@@ -25,6 +30,27 @@ pub struct View {
     pub incidents: BTreeMap<String, IncidentRecord>,
     /// The largest flows known by then, live or ended, by uid.
     pub flows: BTreeMap<String, TopFlow>,
+    /// What was declared, and what cannot run.
+    #[serde(default)]
+    pub facts: Facts,
+    /// Who inside reached for what on the internet, by `host>to:port/transport`.
+    #[serde(default)]
+    pub egress: BTreeMap<String, EgressRecord>,
+    /// Who administers whom, by `orig>resp/service`.
+    #[serde(default)]
+    pub edges: BTreeMap<String, EdgeRecord>,
+    /// The last hour in steps of ten seconds, by the step's first second.
+    #[serde(default)]
+    pub rates: BTreeMap<String, Rate>,
+    /// Capture points by number.
+    #[serde(default)]
+    pub ports: BTreeMap<String, PortRecord>,
+    /// Tables and odd input.
+    #[serde(default)]
+    pub health: Health,
+    /// What people did.
+    #[serde(default)]
+    pub desk: Desk,
 }
 
 /// Counts since the run began.
@@ -62,8 +88,17 @@ impl<T> Default for Changes<T> {
 }
 
 impl<T> Changes<T> {
-    fn is_empty(&self) -> bool {
+    /// Nothing changed?
+    pub fn is_empty(&self) -> bool {
         self.set.is_empty() && self.gone.is_empty()
+    }
+    /// Takes one out of a table and notes it.
+    pub(super) fn leave(&mut self, id: &str, all: &mut BTreeMap<String, T>) {
+        all.remove(id);
+        self.set.remove(id);
+        if !self.gone.iter().any(|g| g == id) {
+            self.gone.push(id.to_owned());
+        }
     }
     fn apply(self, to: &mut BTreeMap<String, T>) {
         self.gone.iter().for_each(|id| drop(to.remove(id)));
@@ -97,6 +132,27 @@ pub struct Delta {
     /// Largest flows.
     #[serde(default = "Changes::default", skip_serializing_if = "Changes::is_empty")]
     pub flows: Changes<TopFlow>,
+    /// What was declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Facts>,
+    /// Traffic to the internet.
+    #[serde(default = "Changes::default", skip_serializing_if = "Changes::is_empty")]
+    pub egress: Changes<EgressRecord>,
+    /// Remote administration.
+    #[serde(default = "Changes::default", skip_serializing_if = "Changes::is_empty")]
+    pub edges: Changes<EdgeRecord>,
+    /// The last hour.
+    #[serde(default = "Changes::default", skip_serializing_if = "Changes::is_empty")]
+    pub rates: Changes<Rate>,
+    /// Capture points.
+    #[serde(default = "Changes::default", skip_serializing_if = "Changes::is_empty")]
+    pub ports: Changes<PortRecord>,
+    /// Tables and odd input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+    /// What people did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desk: Option<Desk>,
 }
 
 impl View {
@@ -112,6 +168,19 @@ impl View {
         d.findings.apply(&mut self.findings);
         d.incidents.apply(&mut self.incidents);
         d.flows.apply(&mut self.flows);
+        d.egress.apply(&mut self.egress);
+        d.edges.apply(&mut self.edges);
+        d.rates.apply(&mut self.rates);
+        d.ports.apply(&mut self.ports);
+        replace(&mut self.facts, d.facts);
+        replace(&mut self.health, d.health);
+        replace(&mut self.desk, d.desk);
+    }
+}
+
+fn replace<T>(old: &mut T, new: Option<T>) {
+    if let Some(new) = new {
+        *old = new;
     }
 }
 
