@@ -8,14 +8,12 @@ line, a router between the VLANs, and a sensor whose port sees what a switch's m
 """
 import json
 import os
-import shutil
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import mirror
+from cables import Bed, run, share
 
 PREFIX = os.environ.get("BED", "hill")
 STATE = Path(os.environ.get("BED_STATE", f"/run/bed-{PREFIX}"))
@@ -50,105 +48,8 @@ OLD = ["ward1", "ward2", "ward3"]  # as Windows 7 speaks: SMB 2.1, nothing encry
 ALONE = [f"ward{n}" for n in range(1, 7)] + ["nas", "office1"]
 
 
-def ip(name):
-    return f"10.64.{HOSTS[name][0]}.{HOSTS[name][1]}"
-
-
-def within(host, *command):
-    return ["ip", "netns", "exec", f"{PREFIX}-{host}", *map(str, command)]
-
-
-def run(*command, check=True, **more):
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, **more)
-    if check and done.returncode:
-        sys.exit(f"bed: {' '.join(map(str, command))[:200]}: {done.stdout}{done.stderr}")
-    return done
-
-
-def start(host, log, *command):
-    """A program that stays, in a session of its own; Samba's one fixed directory is the host's own."""
-    own = STATE / host / "run"
-    if own.is_dir():
-        command = ["sh", "-c", f'mount --bind {own} /run/samba && exec "$@"', host, *command]
-    with open(STATE / f"{log}.log", "ab") as out:
-        return subprocess.Popen(within(host, *command), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
-
-
-def network():
-    """The core switch is one bridge per VLAN; every host hangs on a cable of its own."""
-    for name in ["sw", "rtr", "sensor", *HOSTS]:
-        run("ip", "netns", "add", f"{PREFIX}-{name}")
-        etc = Path(f"/etc/netns/{PREFIX}-{name}")
-        etc.mkdir(parents=True, exist_ok=True)
-        own = f"{ip(name)} {name}.hill.example {name}" if name in HOSTS else ""
-        (etc / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {os.uname().nodename}\n{own}\n")
-        (etc / "resolv.conf").write_text(f"nameserver {ip('dc1')}\nsearch hill.example\n")
-    run(*within("sw", "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"))
-    run(*within("sensor", "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"))
-    switch = []
-    for vlan in VLANS:
-        switch += [f"link add br{vlan} type bridge stp_state 0 mcast_snooping 0", f"link set br{vlan} up",
-                   f"link add p-rtr{vlan} type veth peer name vl{vlan} address 00:00:0c:64:00:{vlan:02x} netns {PREFIX}-rtr",
-                   f"link set p-rtr{vlan} master br{vlan} up"]
-    for name, (vlan, _, mac, _) in HOSTS.items():
-        switch += [f"link add p-{name} type veth peer name eth0 address {mac} netns {PREFIX}-{name}",
-                   f"link set p-{name} master br{vlan} up"]
-    switch += [f"link add mon type veth peer name span0 netns {PREFIX}-sensor", "link set mon up"]
-    run("ip", "-n", f"{PREFIX}-sw", "-batch", "-", input="\n".join(switch) + "\n")
-    for name, (vlan, _, _, _) in HOSTS.items():
-        host = ["link set lo up", f"addr add {ip(name)}/24 brd + dev eth0", "link set eth0 up", f"route add default via 10.64.{vlan}.1"]
-        run("ip", "-n", f"{PREFIX}-{name}", "-batch", "-", input="\n".join(host) + "\n")
-        run(*within(name, "ethtool", "-K", "eth0", "tx", "off", "tso", "off", "gso", "off", "gro", "off"), check=False)
-    router = ["link set lo up"]
-    for vlan in VLANS:
-        router += [f"addr add 10.64.{vlan}.1/24 brd + dev vl{vlan}", f"link set vl{vlan} up"]
-    run("ip", "-n", f"{PREFIX}-rtr", "-batch", "-", input="\n".join(router) + "\n")
-    for vlan in VLANS:
-        run(*within("rtr", "ethtool", "-K", f"vl{vlan}", "tx", "off", "tso", "off", "gso", "off", "gro", "off"), check=False)
-    run(*within("rtr", "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.all.send_redirects=0"))
-    run("ip", "-n", f"{PREFIX}-sensor", "-batch", "-", input="link set lo up\nlink set span0 arp off promisc on up\n")
-
-
-def mirrored():
-    """Every frame that enters the switch goes to the sensor too, once in each VLAN that it crosses."""
-    run(*within("sw", "ethtool", "-K", "mon", "txvlan", "off"), check=False)
-    pins = STATE / "bpf"
-    pins.mkdir()
-    run("mount", "-t", "bpf", "bpf", pins)
-    sensor = int(run("ip", "-n", f"{PREFIX}-sw", "-o", "link", "show", "mon").stdout.split(":")[0])
-    for vlan in VLANS:
-        mirror.pin(str(pins / f"v{vlan}"), sensor, vlan)
-    ports = [(f"p-{n}", h[0]) for n, h in HOSTS.items()] + [(f"p-rtr{v}", v) for v in VLANS]
-    lines = [line for port, vlan in ports for line in (
-        f"qdisc replace dev {port} clsact", f"filter add dev {port} ingress prio 1 protocol all bpf da pinned {pins}/v{vlan}")]
-    run(*within("sw", "tc", "-batch", "-"), input="\n".join(lines) + "\n")
-
-
-def directories(name, conf=""):
-    home = STATE / name
-    for d in ["private", "lock", "state", "cache", "pid", "ncalrpc", "run/winbindd", "ntp"]:
-        (home / d).mkdir(parents=True, exist_ok=True)
-    (home / "run/winbindd").chmod(0o755)
-    (home / "ntp").chmod(0o750)
-    return f"""  netbios name = {name.upper()}
-  interfaces = eth0
-  bind interfaces only = yes
-  private dir = {home}/private
-  lock directory = {home}/lock
-  state directory = {home}/state
-  cache directory = {home}/cache
-  pid directory = {home}/pid
-  ncalrpc dir = {home}/ncalrpc
-  ntp signd socket directory = {home}/ntp
-  log file = {home}/log
-  log level = 1
-{conf}"""
-
-
-def share(name, path, more=""):
-    Path(path).mkdir(parents=True, exist_ok=True)
-    Path(path).chmod(0o777)
-    return f"[{name}]\n  path = {path}\n  read only = no\n{more}"
+HILL = Bed(PREFIX, STATE, HOSTS, VLANS, "10.64", "hill.example", "dc1")
+ip, within, start, until, directories = HILL.ip, HILL.within, HILL.start, HILL.until, HILL.directories
 
 
 def controllers():
@@ -214,15 +115,6 @@ def kerberos():
     return {**os.environ, "KRB5_CONFIG": str(STATE / "krb5.conf")}
 
 
-def until(host, *ports):
-    for _ in range(300):
-        heard = run(*within(host, "ss", "-Hltn")).stdout
-        if all(f":{p} " in heard for p in ports):
-            return
-        time.sleep(0.1)
-    sys.exit(f"bed: {host} does not listen on {ports}; see {STATE}/*.log")
-
-
 def members():
     """File servers of the domain: every domain user is one idle account of the machine, so that its account file stays as it is."""
     for name in MEMBERS:
@@ -253,28 +145,9 @@ def members():
 
 def alone():
     """Terminals and the storage keep accounts of their own; one image, one administrator's password."""
+    accounts = [("root", "Administrator", LOCAL_PASSWORD), ("games", "nurse", "Nurse-2026"), ("backup", "savejob", "Save-2026")]
     for name in ALONE:
-        d = STATE / name
-        text = "[global]\n" + directories(name, f"""  workgroup = WORKGROUP
-  server role = standalone
-  smb ports = 445 139
-  map to guest = never
-  passdb backend = tdbsam
-  username map = {d}/usermap
-  admin users = root
-  disable spoolss = yes
-  load printers = no
-  rpc start on demand helpers = yes
-""") + share("C$", d / "c", "  valid users = root\n") + share("ADMIN$", d / "admin", "  valid users = root\n") + share("share", d / "share")
-        if name in OLD:
-            text = text.replace("[global]\n", "[global]\n  server max protocol = SMB2_10\n", 1)
-        if name == "nas":
-            text += share("backup", d / "backup") + share("scan", d / "scan")
-        (d / "smb.conf").write_text(text)
-        (d / "usermap").write_text("root = Administrator\ngames = nurse\nbackup = savejob\n")
-        for user, password in [("root", LOCAL_PASSWORD), ("games", "Nurse-2026"), ("backup", "Save-2026")]:
-            run(*within(name, "smbpasswd", "-c", d / "smb.conf", "-a", "-s", user), input=f"{password}\n{password}\n")
-        start(name, f"{name}-smbd", "smbd", "-F", "--no-process-group", "-s", d / "smb.conf")
+        HILL.standalone(name, accounts, ["share"] + (["backup", "scan"] if name == "nas" else []), old=name in OLD)
     for name in ALONE:
         until(name, 445)
 
@@ -300,7 +173,7 @@ def small_services():
 def up():
     if os.geteuid():
         sys.exit("bed: needs root")
-    down()
+    HILL.down()
     STATE.mkdir(parents=True)
     STATE.chmod(0o755)
     (STATE / "krb5.conf").write_text(f"""[libdefaults]
@@ -317,44 +190,12 @@ def up():
 [domain_realm]
   .hill.example = {REALM}
 """)
-    (STATE / "client.conf").write_text(f"""[global]
-  workgroup = {DOMAIN}
-  realm = {REALM}
-  netbios name = CLIENT
-  private dir = {STATE}/client
-  lock directory = {STATE}/client
-  state directory = {STATE}/client
-  cache directory = {STATE}/client
-  client min protocol = SMB2
-  client max protocol = SMB3
-  client use kerberos = off
-  name resolve order = host
-""")
-    (STATE / "client").mkdir()
+    HILL.client(DOMAIN, f"  realm = {REALM}\n  client use kerberos = off\n")
     Path("/run/samba").mkdir(exist_ok=True)
-    for part in (network, mirrored, controllers, members, alone, small_services):
+    for part in (HILL.network, HILL.mirrored, controllers, members, alone, small_services):
         t = time.time()
         part()
         print(f"{part.__name__}: {time.time() - t:.1f} s", flush=True)
-
-
-def down():
-    """Ends the processes inside this bed's namespaces, each by its id."""
-    names = [line.split()[0] for line in run("ip", "netns", "list").stdout.splitlines() if line.startswith(f"{PREFIX}-")]
-    for sort in (signal.SIGTERM, signal.SIGKILL):
-        for name in names:
-            for pid in run("ip", "netns", "pids", name, check=False).stdout.split():
-                try:
-                    os.kill(int(pid), sort)
-                except ProcessLookupError:
-                    pass
-        time.sleep(0.3)
-    for name in names:
-        run("ip", "netns", "del", name, check=False)
-        shutil.rmtree(f"/etc/netns/{name}", ignore_errors=True)
-    if (STATE / "bpf").is_mount():
-        run("umount", STATE / "bpf", check=False)
-    shutil.rmtree(STATE, ignore_errors=True)
 
 
 if __name__ == "__main__":
@@ -362,7 +203,7 @@ if __name__ == "__main__":
         case ["up"]:
             up()
         case ["down"]:
-            down()
+            HILL.down()
         case ["exec", host, *command]:
             sys.exit(subprocess.run(within(host, *command)).returncode)
         case _:

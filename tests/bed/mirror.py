@@ -7,7 +7,7 @@ import ctypes
 import os
 import struct
 
-SYS_BPF = 321  # x86_64
+SYS_BPF = {"x86_64": 321, "aarch64": 280}.get(os.uname().machine, -1)
 LOAD, PIN = 5, 6
 CLASSIFIER = 3
 CLONE_REDIRECT, VLAN_PUSH, VLAN_POP, CHANGE_TAIL = 13, 18, 19, 38
@@ -32,15 +32,17 @@ def call(function, *arguments):
 
 
 def program(sensor, vlan):
+    """`vlan` None: padded and copied, without a tag."""
     pad = call(CHANGE_TAIL, 60, 0)
+    push, pop = (call(VLAN_PUSH, 0x0081, vlan), call(VLAN_POP)) if vlan else (b"", b"")  # 0x8100 in network order
     return b"".join([
         copy(6, 1),
         op(0x61, 2, 1),                            # r2 = length of the frame
         op(0x35, 2, off=len(pad) // 8, imm=60),    # long enough: over the padding
         pad,
-        call(VLAN_PUSH, 0x0081, vlan),             # 0x8100 in network order
+        push,
         call(CLONE_REDIRECT, sensor, 0),
-        call(VLAN_POP),
+        pop,
         let(0, -1),                                # and on with the frame as if nothing had been
         op(0x95),
     ])
@@ -55,7 +57,7 @@ def bpf(command, attributes):
 
 
 def pin(path, sensor, vlan):
-    """Loads the program for one VLAN and pins it on a bpf file system, where `tc` finds it."""
+    """Loads the program for one VLAN (None: no tag) and pins it on a bpf file system, where `tc` finds it."""
     code = program(sensor, vlan)
     text, licence = ctypes.create_string_buffer(code, len(code)), ctypes.create_string_buffer(b"GPL")
     log = ctypes.create_string_buffer(1 << 16)
