@@ -10,6 +10,7 @@ mod ledger;
 mod man;
 mod progress;
 mod replay;
+mod run;
 mod store;
 mod version;
 mod view;
@@ -102,6 +103,8 @@ pub struct Common {
 enum Command {
     /// Analyse capture files
     Replay(replay::Args),
+    /// The sensor: capture from mirror interfaces until stopped
+    Run(run::Args),
     /// Are site file, ledger, signatures and MaxMind DBs valid, what was understood, and what will run?
     Check(check::Args),
     /// List devices: of a directory that a replay wrote, or of the sensor's store
@@ -160,6 +163,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(cli: &Cli) -> Result<Exit, Stop> {
     match &cli.command {
         Command::Replay(a) => replay::run(a, &cli.common),
+        Command::Run(a) => run::run(a, &cli.common),
         Command::Check(a) => check::command(a, &cli.common),
         Command::Devices(a) => devices::run(a, &cli.common),
         Command::Flows(a) => flows::run(a, &cli.common),
@@ -181,6 +185,9 @@ pub struct Stop {
 impl Stop {
     fn new(exit: Exit, message: impl ToString) -> Stop {
         Stop { exit, message: message.to_string() }
+    }
+    fn message(&self) -> &str {
+        &self.message
     }
     fn tell(self) -> Exit {
         say(&self.message);

@@ -36,6 +36,15 @@ impl OutFile {
             Err(e) => OutFile::failed(path.to_owned(), &e),
         }
     }
+    /// `dir/name`, written on from its end: the log of a sensor that was restarted.
+    pub fn appended(dir: &Path, name: &str) -> OutFile {
+        let path = dir.join(name);
+        let shown = path.display().to_string();
+        match File::options().append(true).create(true).open(&path) {
+            Ok(f) => OutFile::over(Box::new(f), shown, None),
+            Err(e) => OutFile::failed(shown, &e),
+        }
+    }
     /// Over any writer; used by tests.
     pub fn over(w: Box<dyn Write + Send>, name: String, rename: Option<(PathBuf, PathBuf)>) -> OutFile {
         OutFile { out: Some(BufWriter::with_capacity(BUFFER, w)), name, rename, error: None }

@@ -3,7 +3,7 @@
 use super::file::OutFile;
 use super::line::{Clock, Line};
 use super::{Run, Sink, SinkError};
-use crate::base::{Addr, proto};
+use crate::base::{Addr, Timestamp, proto};
 use crate::event::{Contacts, Event, EventKind, FlowRecord};
 use crate::flow::community_id;
 use crate::incident::Kept;
@@ -32,6 +32,9 @@ impl Sink for Flows {
         self.file.put(self.line.end());
     }
     fn finding(&mut self, _kept: &Kept, _run: &Run<'_>) {}
+    fn tick(&mut self, _now: Timestamp, _run: &Run<'_>) {
+        self.file.flush();
+    }
     fn finish(&mut self, _run: &Run<'_>) -> Result<(), SinkError> {
         self.file.finish()
     }

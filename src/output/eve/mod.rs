@@ -88,6 +88,7 @@ impl Sink for Eve {
             self.next_stats = Some(now + STATS_EVERY);
             self.stats(now, run);
         }
+        self.file.flush();
     }
     fn finish(&mut self, run: &Run<'_>) -> Result<(), SinkError> {
         for k in run.book.findings() {

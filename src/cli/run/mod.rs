@@ -1,0 +1,117 @@
+//! `spanward run`: the sensor. Captures from the mirror interfaces until it is stopped.
+//!
+//! What is opened when: the site, the directory and its store, the packet sockets, then the threads. A failure before the first frame is an error
+//! with its exit status; after it nothing ends the sensor but an order to stop.
+
+mod key;
+mod outputs;
+mod signals;
+
+use super::{Common, Exit, Loaded, Stop, say};
+use crate::capture::{Live, LiveOptions};
+use crate::engine::keeper::{Keeper, Told};
+use crate::engine::{self, Options, Outcome, Start, resetting};
+use crate::output::{Report, Sink, pick};
+use crate::site::Site;
+use crate::store::{self, Keep, Store};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Where a sensor keeps what it finds unless told otherwise.
+pub const DIR: &str = "/var/lib/spanward";
+
+/// Options of `run`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  spanward run -i eth1 -c /etc/spanward/site.toml       the sensor on one mirror port; stop it with Ctrl-C or SIGTERM
+  spanward run -i eth1 -i eth2 -o /srv/spanward         two halves of a tap; results in another directory
+  kill -HUP $(pidof spanward)                           read site file, ledger and signatures again, if they are valid")]
+pub struct Args {
+    /// Mirror interface (repeatable) [default: the site file's]
+    #[arg(short, long = "interface", value_name = "IF")]
+    interfaces: Vec<String>,
+    /// Directory of the store and the result files [default: the site file's, else /var/lib/spanward]
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// EVE lines into this file too
+    #[arg(long, value_name = "FILE")]
+    eve: Option<String>,
+    /// Worker threads; the results are the same with any number [default: one per CPU but one, at most 7]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    workers: Option<u16>,
+    /// Only frames that match (libpcap's language), as in a replay
+    #[arg(long, value_name = "BPF")]
+    filter: Option<String>,
+}
+
+/// Runs the sensor until it is stopped.
+pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
+    let Loaded { site, signatures, geo } = common.load()?;
+    let dir = args.output.clone().or_else(|| site.output.dir.clone()).unwrap_or_else(|| DIR.into());
+    let unwritable = |e: &dyn std::fmt::Display| Stop::new(Exit::Output, format!("{}: {e}", dir.display()));
+    std::fs::create_dir_all(&dir).map_err(|e| unwritable(&e))?;
+    let lang = common.lang.unwrap_or(site.lang);
+    let (site, signatures) = (Arc::new(site), Arc::new(signatures));
+    let mut options = Options::new(site.clone(), signatures.clone());
+    options.workers = args.workers.map_or_else(workers, usize::from);
+    options.geo = geo;
+    options.key = key::of(&dir).map_err(|e| unwritable(&e))?;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let live = Live::open(capture(args, &site, lang), stop.clone()).map_err(|e| Stop::new(Exit::Usage, e))?;
+    let opened = Store::open(&dir.join(store::FILE)).map_err(|e| Stop::new(Exit::Output, e))?;
+    if let Some(moved) = &opened.moved {
+        say(&format!("the store was damaged ({}): it is kept as {}, a new one is begun", moved.reason, moved.to.display()));
+    }
+    let store = opened.store;
+    let before = store.load().map_err(|e| Stop::new(Exit::Output, e))?;
+
+    let (reset, setups) = resetting();
+    let waker = live.waker().map_err(|e| Stop::new(Exit::Output, e))?;
+    signals::listen(stop, waker, common.clone(), reset, lang).map_err(|e| Stop::new(Exit::Output, e))?;
+    let (mut outputs, told) = outputs::Outputs::open(&dir, args.eve.as_deref(), &signatures).map_err(|e| Stop::new(Exit::Output, e))?;
+    let mut journal = outputs::Journal::open(&dir).map_err(|e| Stop::new(Exit::Output, e))?;
+    let tell = Box::new(move |t: Told| {
+        journal.put(&t, lang);
+        told.take(t);
+    });
+    let keeper = Keeper::start(store, Keep::default(), signatures.clone(), options.lang, tell);
+    outputs.first(Box::new(keeper));
+    say(pick(lang, "ready", "監視を始めました"));
+
+    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(outputs)];
+    let start = Start { before: Some(before), setups, ..Start::default() };
+    let outcome = engine::resume(Box::new(live), &options, sinks, start, &mut |_| {}).map_err(|e| Stop::new(Exit::Usage, e))?;
+    close(&outcome, &dir, &signatures)
+}
+
+/// The reader and the kernel need a processor too.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1).clamp(1, 7))
+}
+
+fn capture(args: &Args, site: &Site, lang: crate::base::Lang) -> LiveOptions {
+    let named = if args.interfaces.is_empty() { &site.capture.interfaces } else { &args.interfaces };
+    let mut options = LiveOptions::new(named.clone());
+    if let Some(ring) = site.capture.ring {
+        options.ring = u32::try_from(ring.0).unwrap_or(u32::MAX);
+    }
+    options.filter.clone_from(&args.filter);
+    options.tell = Box::new(move |news| say(&news.text(lang)));
+    options
+}
+
+/// The files that a replay writes, as they stand when the sensor stops.
+fn close(outcome: &Outcome, dir: &Path, signatures: &crate::detect::Signatures) -> Result<Exit, Stop> {
+    let blocked: Vec<_> = outcome.blocked.iter().map(|b| (b.detector, b.en, b.ja)).collect();
+    let report = Report::new(&outcome.run(), signatures, &blocked);
+    let late = report.write_dir(dir);
+    let unwritten: Vec<String> = outcome.sink_errors.iter().chain(&late).map(ToString::to_string).collect();
+    unwritten.iter().for_each(|e| say(e));
+    if let Some(why) = &outcome.failure {
+        say(&format!("a worker failed, what it had found is kept: {why}"));
+    }
+    Ok(if unwritten.is_empty() && outcome.failure.is_none() { Exit::Done } else { Exit::Output })
+}
