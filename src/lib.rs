@@ -19,4 +19,5 @@ pub mod detect;
 pub mod incident;
 pub mod output;
 pub mod engine;
+pub mod tui;
 pub mod cli;

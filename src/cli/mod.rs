@@ -9,8 +9,10 @@ mod incidents;
 mod man;
 mod progress;
 mod replay;
+mod top;
 mod version;
 mod view;
+mod watch;
 
 use crate::base::{Cidr, Lang};
 use crate::detect::signature::Signatures;
@@ -100,6 +102,8 @@ pub struct Common {
 enum Command {
     /// Analyse capture files
     Replay(replay::Args),
+    /// The terminal UI over what a replay recorded
+    Top(top::Args),
     /// Are site file, ledger, signatures and MaxMind DBs valid, what was understood, and what will run?
     Check(check::Args),
     /// List devices that a replay wrote to a directory
@@ -156,6 +160,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(cli: &Cli) -> Result<Exit, Stop> {
     match &cli.command {
         Command::Replay(a) => replay::run(a, &cli.common),
+        Command::Top(a) => top::run(a, &cli.common),
         Command::Check(a) => check::command(a, &cli.common),
         Command::Devices(a) => devices::run(a, &cli.common),
         Command::Flows(a) => flows::run(a, &cli.common),
