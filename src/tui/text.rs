@@ -65,7 +65,7 @@ texts! {
     BarDrops = "dropped {0}" | "取りこぼし {0}";
     BarCopies = "copies {0}" | "複製 {0}";
     BarOneWay = "one-way {0} %" | "片方向 {0} %";
-    BarBlocked = "cannot run {0}" | "動作不可の検知器 {0}";
+    BarBlocked = "cannot run {0}" | "動作不可 {0}";
     BarLag = "{0} s behind" | "遅れ {0} 秒";
 
     NumberHosts = "hosts: {0}" | "機器 {0} 台";
@@ -87,7 +87,7 @@ texts! {
     TimeLine = "TIME LINE" | "経過";
     StageBegins = "stage: {0}" | "段階: {0}";
     MoreSteps = "and {0} more steps" | "ほか {0} 段";
-    Switched = "as another account" | "別のアカウントで";
+    Switched = "other account" | "別アカウント";
     Accounts = "ACCOUNTS" | "使われたアカウント";
     HostsInIt = "HOSTS IN IT" | "関係する機器";
     Evidence = "EVIDENCE" | "根拠";

@@ -209,11 +209,11 @@ pub const ASCII: Glyphs = Glyphs {
 /// Mark and tone of a severity: the mark says it without colour.
 pub fn severity(word: &str) -> (&'static str, Tone) {
     match word {
-        "critical" => ("!!", Tone::Critical),
-        "high" => ("! ", Tone::Bad),
-        "medium" => ("* ", Tone::Warn),
-        "low" => ("- ", Tone::Text),
-        _ => ("  ", Tone::Dim),
+        "critical" => ("!! ", Tone::Critical),
+        "high" => ("!  ", Tone::Bad),
+        "medium" => ("*  ", Tone::Warn),
+        "low" => ("-  ", Tone::Text),
+        _ => ("   ", Tone::Dim),
     }
 }
 

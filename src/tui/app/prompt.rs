@@ -8,7 +8,7 @@ use crate::tui::acts::Act;
 use crate::tui::export::Format;
 use crate::tui::feed::Order;
 use crate::tui::filter::{FIELDS, Filter, OTHERS, Wrong};
-use crate::tui::pane::{Pane, Target};
+use crate::tui::pane::{Pane, Place, Target};
 use crate::tui::text::T;
 use crate::tui::theme::{Theme, Tone};
 use crate::tui::view::list;
@@ -246,6 +246,10 @@ impl App {
                 let note = NoteRecord { ts: self.stamped(), who: self.who.clone(), note: text };
                 self.message = Some((Tone::Good, self.look.fill(T::Acknowledged, &[&ids.len().to_string()])));
                 self.place_mut().marked.clear();
+                if self.pane == Pane::Overview {
+                    // On to the next one that is open.
+                    *self.place_mut() = Place::default();
+                }
                 self.act(Act::Seen(ids, Some(note)))
             }
             Purpose::Mute { .. } | Purpose::Decide { .. } if text.is_empty() => {

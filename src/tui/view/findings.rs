@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 impl Row for FindingRecord {
     const COLUMNS: &'static [Column] = &[
-        column(T::ColSeverity, 10, 0, 0),
+        column(T::ColSeverity, 11, 0, 0),
         column(T::ColTime, 8, 0, 0),
         column(T::ColTitle, 24, 3, 0),
         column(T::ColFrom, 15, 1, 0),

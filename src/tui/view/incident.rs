@@ -42,11 +42,16 @@ pub fn draw(app: &App, pen: &mut Pen<'_>, body: Rect) {
     }
     let y = body.y + head.len() as u16;
     pen.head(Rect { y, height: 1, ..body }, "");
-    let area = Rect { x: body.x, y: y + 1, width: body.width, height: body.bottom().saturating_sub(y + 1) };
-    let left = left_width(body.width);
-    draw_page(pen, Rect { width: left, ..area }, &lines(app), app.place().top, Some(app.place().row));
-    if body.width >= WIDE {
-        let right = Rect { x: left + 1, width: body.width - left - 1, ..area };
+    story(app, pen, Rect { y: y + 1, height: body.bottom().saturating_sub(y + 1), ..body }, Some((app.place().top, app.place().row)));
+}
+
+/// What happened, and beside it, if there is room, what to do. `at` is the first line and the chosen one.
+pub fn story(app: &App, pen: &mut Pen<'_>, area: Rect, at: Option<(usize, usize)>) {
+    let Some(i) = app.shown_incident() else { return };
+    let left = left_width(area.width);
+    draw_page(pen, Rect { width: left, ..area }, &lines(app), at.map_or(0, |a| a.0), at.map(|a| a.1));
+    if area.width >= WIDE {
+        let right = Rect { x: left + 1, width: area.width - left - 1, ..area };
         let mut d = Doc::new(&app.look, usize::from(right.width).saturating_sub(3));
         todo(app, i, &mut d);
         draw_page(pen, right, &d.lines, 0, None);

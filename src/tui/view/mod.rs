@@ -61,7 +61,7 @@ pub fn draw(app: &App, buf: &mut Buffer) {
     }
     head(app, &mut pen, area);
     let (tone, text) = banner(app);
-    let text = format!("{text}{}", " ".repeat(usize::from(area.width)));
+    let text = super::width::fit(&super::width::safe(&text), usize::from(area.width), false, app.look.glyphs.more);
     pen.text(0, 1, area.width, &text, tone);
     tabs(app, &mut pen);
     let body = body((area.width, area.height));
@@ -221,15 +221,20 @@ fn tape(app: &App, pen: &mut Pen<'_>, area: Rect) {
 fn footer(app: &App, pen: &mut Pen<'_>, area: Rect) {
     let mut keys: Vec<_> = KEYS.iter().filter(|k| k.footer > 0 && reaches(k.scope, app.pane, app.replay)).collect();
     keys.sort_by_key(|k| k.footer);
-    let mut parts: Vec<Part> = vec![(Tone::Text, " ".into())];
-    for k in keys {
-        let chord = k.chords.first().copied().unwrap_or_default();
-        parts.extend([(Tone::Key, chord.to_owned()), (Tone::Dim, format!(" {}  ", app.look.t(k.text)))]);
-    }
+    let mut items: Vec<(&str, T)> = keys.into_iter().map(|k| (k.chords.first().copied().unwrap_or_default(), k.text)).collect();
     if app.replay {
-        parts.extend([(Tone::Key, "P ] J".to_owned()), (Tone::Dim, format!(" {}", app.look.t(T::FooterTape)))]);
+        items.push(("P ] J", T::FooterTape));
     }
-    pen.parts(0, area.height - 1, area.width, &parts);
+    let (mut x, y) = (1, area.height - 1);
+    for (chord, text) in items {
+        let text = app.look.t(text);
+        let w = (width(chord) + width(text)) as u16 + 3;
+        // Half a hint is none.
+        if x + w <= area.width {
+            pen.parts(x, y, w, &[(Tone::Key, chord.to_owned()), (Tone::Dim, format!(" {text}"))]);
+            x += w;
+        }
+    }
 }
 
 /// What lies under the mouse.

@@ -20,7 +20,12 @@ const ZONES: usize = 12;
 /// Incidents that fit.
 pub fn rows(body: Rect) -> u16 {
     let spare = body.height.saturating_sub(BELOW + 1);
-    if body.height > 30 { spare / 2 } else { spare }.max(2)
+    if is_tall(body) { (spare / 4).min(12) } else { spare }.max(2)
+}
+
+/// Room for the chosen incident's story on the overview itself.
+fn is_tall(body: Rect) -> bool {
+    body.height > 30
 }
 
 /// Draws the pane.
@@ -29,7 +34,12 @@ pub fn draw(app: &App, pen: &mut Pen<'_>, body: Rect) {
     incidents(app, pen, list);
     let y = list.bottom();
     next(app, pen, Rect { y, height: 3, ..body });
-    let rest = Rect { y: y + 3, height: body.bottom().saturating_sub(y + 6), ..body };
+    let mut rest = Rect { y: y + 3, height: body.bottom().saturating_sub(y + 6), ..body };
+    if is_tall(body) && app.shown_incident().is_some() && !app.rows.is_empty() {
+        let story = Rect { height: rest.height - BELOW, ..rest };
+        super::incident::story(app, pen, story, None);
+        rest = Rect { y: story.bottom(), height: BELOW, ..rest };
+    }
     let left = body.width * 45 / 100;
     traffic(app, pen, Rect { width: left, ..rest });
     matrix(app, pen, Rect { x: left + 1, width: body.width - left - 1, ..rest });

@@ -95,6 +95,13 @@ pub fn lines(app: &App) -> Vec<Line> {
     d.pair(T::PaneDevices, &grouped(v.devices.len() as u64), None);
     d.pair(T::SensorSince, &l.whole(&c.first_ts), None);
     d.pair(T::ColLast, &l.whole(&c.last_ts), None);
+    d.head(T::SensorBlocked);
+    if v.facts.blocked.is_empty() {
+        d.text("", l.t(T::SensorAllRun), Tone::Good, None);
+    }
+    for b in &v.facts.blocked {
+        d.text(&format!("{}: ", b.detector), &b.reason, Tone::Warn, None);
+    }
     d.head(T::SensorUnseen);
     d.pair(T::SensorLoss, &format!("{:.4} %", c.coverage.loss_estimate * 100.0), None);
     for (t, n, bad) in unseen(&c.coverage) {
@@ -118,13 +125,6 @@ pub fn lines(app: &App) -> Vec<Line> {
                 None,
             );
         }
-    }
-    d.head(T::SensorBlocked);
-    if v.facts.blocked.is_empty() {
-        d.text("", l.t(T::SensorAllRun), Tone::Good, None);
-    }
-    for b in &v.facts.blocked {
-        d.text(&format!("{}: ", b.detector), &b.reason, Tone::Warn, None);
     }
     d.head(T::SensorTables);
     for t in &v.health.tables {
