@@ -20,4 +20,5 @@ pub mod incident;
 pub mod store;
 pub mod output;
 pub mod engine;
+pub mod tui;
 pub mod cli;

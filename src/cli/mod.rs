@@ -12,8 +12,10 @@ mod progress;
 mod replay;
 mod run;
 mod store;
+mod top;
 mod version;
 mod view;
+mod watch;
 
 use crate::base::{Cidr, Lang};
 use crate::detect::signature::Signatures;
@@ -105,6 +107,8 @@ enum Command {
     Replay(replay::Args),
     /// The sensor: capture from mirror interfaces until stopped
     Run(run::Args),
+    /// The terminal UI over what a replay recorded
+    Top(top::Args),
     /// Are site file, ledger, signatures and MaxMind DBs valid, what was understood, and what will run?
     Check(check::Args),
     /// List devices: of a directory that a replay wrote, or of the sensor's store
@@ -164,6 +168,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Stop> {
     match &cli.command {
         Command::Replay(a) => replay::run(a, &cli.common),
         Command::Run(a) => run::run(a, &cli.common),
+        Command::Top(a) => top::run(a, &cli.common),
         Command::Check(a) => check::command(a, &cli.common),
         Command::Devices(a) => devices::run(a, &cli.common),
         Command::Flows(a) => flows::run(a, &cli.common),

@@ -1,6 +1,7 @@
 //! `spanward replay`: capture files in, findings out.
 
 use super::progress::Bar;
+use super::watch::{Screen, Watched, recorded};
 use super::{Common, Exit, Format, Loaded, Stop, emit, on_terminal, say, view};
 use crate::base::{Severity, Timestamp};
 use crate::capture::{Replay, ReplayOptions};
@@ -50,6 +51,19 @@ pub struct Args {
     /// Exit status 1 if anything of this severity or worse was found: info, low, medium, high, critical
     #[arg(long, value_name = "SEVERITY")]
     fail_on: Option<Severity>,
+    /// Show it in the terminal UI, which can go back and forth in it
+    #[arg(long, conflicts_with_all = ["eve", "format"])]
+    tui: bool,
+    /// With --tui: so many times as fast as it happened [default: as fast as it can be read]
+    #[arg(long, value_name = "FACTOR", requires = "tui", value_parser = speed)]
+    speed: Option<f64>,
+    #[command(flatten)]
+    screen: Screen,
+}
+
+fn speed(s: &str) -> Result<f64, String> {
+    let factor = s.trim_start_matches('x').parse::<f64>().ok().filter(|f| (0.01..=100_000.0).contains(f));
+    factor.ok_or_else(|| format!("`{s}` is no speed (expected a number from 0.01 to 100000, such as 10)"))
 }
 
 /// Replays captures.
@@ -74,12 +88,19 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
     let dir = args.output.as_deref();
     let mut sinks = sinks(dir, args.eve.as_deref(), &signatures).map_err(|e| Stop::new(Exit::Output, e))?;
     let journal = dir.filter(|_| args.journal).map(|d| d.join("journal"));
-    if let Some(dir) = &journal {
-        sinks.push(Box::new(Recorder::create(dir, SPOOL, signatures.clone())));
-    }
-    let mut bar = Bar::new(common.quiet);
-    let outcome = engine::replay(source, &options, sinks, &mut |p| bar.update(p)).map_err(|e| Stop::new(Exit::Usage, e))?;
-    bar.finish();
+    let outcome = if args.tui {
+        options.lang = common.lang.unwrap_or(options.lang);
+        let watched = Watched { source: Box::new(source), options, sinks, journal: journal.clone(), speed: args.speed, screen: &args.screen };
+        watched.run(common)?
+    } else {
+        if let Some(dir) = &journal {
+            sinks.push(Box::new(Recorder::create(dir, SPOOL, signatures.clone()).with_blocked(recorded(&options)?)));
+        }
+        let mut bar = Bar::new(common.quiet);
+        let outcome = engine::replay(source, &options, sinks, &mut |p| bar.update(p)).map_err(|e| Stop::new(Exit::Usage, e))?;
+        bar.finish();
+        outcome
+    };
 
     let blocked: Vec<_> = outcome.blocked.iter().map(|b| (b.detector, b.en, b.ja)).collect();
     let report = Report::new(&outcome.run(), &*signatures, &blocked);
@@ -96,7 +117,9 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
     if common.verbose {
         tell_more(&outcome);
     }
-    show(args, common, &outcome, &report, &troubles, eve_on_stdout)?;
+    if !args.tui {
+        show(args, common, &outcome, &report, &troubles, eve_on_stdout)?;
+    }
     Ok(exit(args, &report, &troubles))
 }
 

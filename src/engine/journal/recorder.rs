@@ -6,6 +6,7 @@ use super::egress::Outside;
 use super::health::{self, Facts, Health};
 use super::living::Living;
 use super::rates::{Rates, STEP};
+use super::serves;
 use super::spool::{Kind, Spool};
 use super::tops::Tops;
 use super::traffic;
@@ -106,6 +107,9 @@ impl Recorder {
         if fresh || ended || now.secs() / STEP != self.now.secs() / STEP {
             self.view.health = Health::of(run);
             self.delta.health = Some(self.view.health.clone());
+        }
+        if ended || now.secs() / 60 != self.now.secs() / 60 {
+            serves::update(run, &mut self.view.serves, &mut self.delta.serves);
         }
     }
     fn counters(&mut self, run: &Run<'_>) {

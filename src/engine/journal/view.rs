@@ -5,6 +5,7 @@ use super::edges::EdgeRecord;
 use super::egress::EgressRecord;
 use super::health::{Facts, Health, PortRecord};
 use super::rates::Rate;
+use super::serves::ServesRecord;
 use super::tops::TopFlow;
 use super::traffic::ZoneTraffic;
 use crate::output::record::{CoverageRecord, DeviceRecord, FindingRecord, IncidentRecord};
@@ -39,6 +40,9 @@ pub struct View {
     /// Who administers whom, by `orig>resp/service`.
     #[serde(default)]
     pub edges: BTreeMap<String, EdgeRecord>,
+    /// What others use of a host, by its address; brought up to date every minute.
+    #[serde(default)]
+    pub serves: BTreeMap<String, ServesRecord>,
     /// The last hour in steps of ten seconds, by the step's first second.
     #[serde(default)]
     pub rates: BTreeMap<String, Rate>,
@@ -141,6 +145,9 @@ pub struct Delta {
     /// Remote administration.
     #[serde(default = "Changes::default", skip_serializing_if = "Changes::is_empty")]
     pub edges: Changes<EdgeRecord>,
+    /// What others use of hosts.
+    #[serde(default = "Changes::default", skip_serializing_if = "Changes::is_empty")]
+    pub serves: Changes<ServesRecord>,
     /// The last hour.
     #[serde(default = "Changes::default", skip_serializing_if = "Changes::is_empty")]
     pub rates: Changes<Rate>,
@@ -170,6 +177,7 @@ impl View {
         d.flows.apply(&mut self.flows);
         d.egress.apply(&mut self.egress);
         d.edges.apply(&mut self.edges);
+        d.serves.apply(&mut self.serves);
         d.rates.apply(&mut self.rates);
         d.ports.apply(&mut self.ports);
         replace(&mut self.facts, d.facts);
