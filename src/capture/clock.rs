@@ -56,6 +56,11 @@ impl Clock {
         }
         plain
     }
+    /// The nearest usable time to that of something that is no packet: not before the last packet, and not more than an hour behind it. It moves
+    /// no clock.
+    pub fn bounds(&self, raw: Timestamp) -> Timestamp {
+        self.now.map_or(raw, |now| raw.clamp(now, now + JUMP))
+    }
     /// The usable time of the next packet, and a weird if something is wrong with the raw one.
     #[inline]
     pub fn admit(&mut self, raw: Timestamp, number: u64) -> (Timestamp, Option<Weird>) {

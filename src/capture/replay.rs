@@ -15,7 +15,7 @@ use super::fault::{Fault, FaultKind, OpenError};
 use super::filter::Filter;
 use super::input::{Input, MAX_FRAMES, Origin, Outcome, TARGET};
 use super::linktype;
-use super::source::{Fill, Source};
+use super::source::{Fill, Notice, PortNews, Source};
 use super::stream::Bytes;
 use crate::base::Timestamp;
 use crate::wire::{Frame, Linktype, Weird};
@@ -28,6 +28,8 @@ const KEEP_OPEN: usize = 64;
 const MAX_ACTIVE: usize = 512;
 /// Weirds kept for the engine to fetch; further ones are dropped (they are examples, not counts).
 const MAX_WEIRDS: usize = 4096;
+/// Lost frames that recordings can tell of in all: more than any link carries in a year, so that sums of hostile numbers stay sums.
+const MAX_LOST: u64 = 1 << 50;
 /// (File, link type) pairs of which it is remembered that they were told.
 const MAX_TOLD: usize = 65_536;
 
@@ -74,6 +76,8 @@ pub struct Replay {
     weirds: Vec<Weird>,
     read: u64,
     total: Option<u64>,
+    /// Lost frames told so far.
+    lost: u64,
 }
 
 impl Replay {
@@ -124,6 +128,7 @@ impl Replay {
             weirds: Vec::new(),
             read: 0,
             total: sizes,
+            lost: 0,
         };
         let many = found.inputs.len() > KEEP_OPEN;
         for mut input in found.inputs {
@@ -186,7 +191,13 @@ impl Replay {
         while block.frames.is_empty() {
             self.enter_due();
             match self.active.as_mut_slice() {
-                [] => return Fill::End,
+                [] if block.notices.is_empty() => return Fill::End,
+                // Without a first frame there is no time at which anything could be told.
+                [] if !self.clock.is_set() => {
+                    block.notices.clear();
+                    return Fill::End;
+                }
+                [] => break,
                 [only] if only.head().is_none() => self.pass(block),
                 _ => self.merge(block, 1),
             }
@@ -199,6 +210,8 @@ impl Replay {
     fn pass(&mut self, block: &mut Block) {
         let Some(mut input) = self.active.pop() else { return };
         let bound = self.pending.last().map(|next| bound((next.first, next.order), input.order));
+        // Those of a read before, in which no frame was found, have the run's numbers already.
+        let mut before = std::mem::take(&mut block.notices);
         let outcome = if input.done { Outcome::Done } else { input.read(block, bound) };
         // Nearly always one interface: looked up once per run of frames.
         let (mut local, mut placed) = (None, (0, Linktype::Unknown));
@@ -211,6 +224,11 @@ impl Replay {
             self.place(f, &mut input, i as u64);
             placed = (f.iface, f.linktype);
         }
+        let mut notices = std::mem::take(&mut block.notices);
+        notices.iter_mut().for_each(|n| self.place_notice(n, &mut input));
+        before.append(&mut notices);
+        before.truncate(MAX_FRAMES);
+        block.notices = before;
         match outcome {
             Outcome::Done => self.close(input),
             Outcome::More => self.active.push(input),
@@ -229,7 +247,7 @@ impl Replay {
             if enough && (self.is_alone() || self.active.iter().any(|i| i.is_pipe() && i.head().is_none())) {
                 return;
             }
-            self.restage();
+            self.restage(block);
             self.enter_due();
             let Some((chosen, until)) = self.earliest() else { return };
             self.copy_run(block, chosen, until, &mut end);
@@ -240,17 +258,37 @@ impl Replay {
         matches!(self.active.as_slice(), [only] if only.head().is_none())
     }
     /// Every input in the merge shows its next frame; those that have none left are closed.
-    fn restage(&mut self) {
+    fn restage(&mut self, block: &mut Block) {
         let mut i = 0;
         while let Some(input) = self.active.get_mut(i) {
             input.restage();
             if input.head().is_some() {
                 i += 1;
             } else {
-                let input = self.active.swap_remove(i);
+                let mut input = self.active.swap_remove(i);
+                self.hand_on(block, &mut input);
                 self.close(input);
             }
         }
+    }
+    /// Staged news whose place has come go into the block.
+    fn hand_on(&mut self, block: &mut Block, input: &mut Input) {
+        let cursor = input.cursor as u32;
+        let due = input.stage.notices.iter().take_while(|n| n.at <= cursor).count();
+        if due == 0 {
+            return;
+        }
+        let at = block.frames.len() as u32;
+        let notices: Vec<Notice> = input.stage.notices.drain(..due).collect();
+        for mut n in notices {
+            self.place_notice(&mut n, input);
+            block.notices.push(Notice { at, ..n });
+        }
+    }
+    fn place_notice(&mut self, n: &mut Notice, input: &mut Input) {
+        let mut stand_in = Frame { ts: n.ts, iface: n.iface, ..Frame::default() };
+        self.place(&mut stand_in, input, u64::from(n.at));
+        n.iface = stand_in.iface;
     }
     /// Begins the inputs whose first frame is due: earlier than any staged one, or there is no other.
     fn enter_due(&mut self) {
@@ -299,10 +337,14 @@ impl Replay {
             if turn_over || block.frames.len() >= MAX_FRAMES || *end >= TARGET {
                 break;
             }
+            self.hand_on(block, &mut input);
             append(block, &mut f, &input.stage, end);
             self.place(&mut f, &mut input, block.frames.len() as u64);
             block.frames.push(f);
             input.cursor += 1;
+        }
+        if input.head().is_none() {
+            self.hand_on(block, &mut input);
         }
         self.active.push(input);
     }
@@ -367,8 +409,12 @@ impl Replay {
         if !self.clock.is_set() {
             self.clock.set(block.frames.iter().map(|f| f.ts));
         }
-        let Block { buf, frames, .. } = block;
-        for f in frames.iter_mut() {
+        let Block { buf, frames, notices } = block;
+        let mut news = notices.iter_mut().peekable();
+        for (i, f) in frames.iter_mut().enumerate() {
+            while let Some(n) = news.next_if(|n| n.at as usize <= i) {
+                n.ts = self.clock.bounds(n.ts).min(f.ts.max(self.clock.bounds(Timestamp(0))));
+            }
             self.number += 1;
             f.number = self.number;
             if self.clock.passes(f.ts) {
@@ -380,6 +426,8 @@ impl Replay {
                 self.weird(w);
             }
         }
+        news.for_each(|n| n.ts = self.clock.bounds(n.ts));
+        self.settle(notices);
         if self.options.from.is_some() || self.options.to.is_some() {
             let (from, to) = (self.options.from, self.options.to);
             frames.iter_mut().for_each(|f| f.admitted = from.is_none_or(|from| f.ts >= from) && to.is_none_or(|to| f.ts < to));
@@ -390,6 +438,23 @@ impl Replay {
             let bytes = buf.get(start..start + f.cap_len as usize).unwrap_or(&[]);
             let program = self.interfaces.get(usize::from(f.iface)).map_or(usize::MAX, |i| i.program);
             f.admitted = filter.admits(program, bytes, f.orig_len);
+        }
+    }
+
+    /// Leaves out news that are outside of `--from/--to`, and bounds what they can claim.
+    fn settle(&mut self, notices: &mut Vec<Notice>) {
+        let (from, to) = (self.options.from, self.options.to);
+        notices.retain(|n| from.is_none_or(|from| n.ts >= from) && to.is_none_or(|to| n.ts < to));
+        for n in notices {
+            let mut claim = |lost: &mut u64| {
+                *lost = (*lost).min(MAX_LOST - self.lost);
+                self.lost += *lost;
+            };
+            match &mut n.news {
+                PortNews::Dropped { kernel, card } => [kernel, card].into_iter().for_each(claim),
+                PortNews::Shed { frames } => claim(frames),
+                PortNews::Down | PortNews::Up => {}
+            }
         }
     }
 
