@@ -57,6 +57,15 @@ pub(super) struct News {
     pub len: usize,
 }
 
+/// What a recording says of its times.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Times {
+    /// They are to be taken as they are: a sensor's clock has admitted them.
+    pub admitted: bool,
+    /// It reaches up to this time, in nanoseconds since 1970, though there may be no frame any more.
+    pub until: Option<u64>,
+}
+
 /// What stands at a position of the buffer.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
@@ -149,6 +158,8 @@ pub(super) struct Input {
     pub cursor: usize,
     pub done: bool,
     pub fault: Option<Fault>,
+    /// What the file says of its times.
+    pub times: Times,
     /// The run's number of each of the file's interfaces, once a frame of it was delivered.
     pub ports: Vec<Option<u16>>,
     origin: Origin,
@@ -176,6 +187,7 @@ impl Input {
             cursor: 0,
             done: false,
             fault: None,
+            times: Times::default(),
             ports: Vec::new(),
             origin,
             stream: None,
@@ -348,8 +360,8 @@ impl Input {
             return stop;
         }
         match &mut self.format {
-            Format::Pcap(w) => walk(w, buf, pos, out, &mut self.records, bound),
-            Format::Ng(w) => walk(w, buf, pos, out, &mut self.records, bound),
+            Format::Pcap(w) => walk(w, buf, pos, out, &mut self.records, &mut self.times, bound),
+            Format::Ng(w) => walk(w, buf, pos, out, &mut self.records, &mut self.times, bound),
             Format::Start => Stop::Need(pcap::HEADER),
         }
     }
@@ -409,6 +421,7 @@ fn walk<W: Walk>(
     pos: &mut usize,
     (frames, notices): (&mut Vec<Frame>, &mut Vec<Notice>),
     records: &mut u64,
+    times: &mut Times,
     bound: Option<u64>,
 ) -> Stop {
     while frames.len() < MAX_FRAMES {
@@ -430,7 +443,11 @@ fn walk<W: Walk>(
                 *pos += r.len;
             }
             Ok(Step::News(n)) => {
-                tell(&n, frames.len(), notices);
+                match n.what {
+                    Remark::Times => times.admitted = true,
+                    Remark::Until => times.until = Some(n.ts),
+                    _ => tell(&n, frames.len(), notices),
+                }
                 *pos += n.len.max(1);
             }
             Ok(Step::Other(len)) => *pos += len.max(1),
@@ -448,7 +465,7 @@ fn tell(news: &News, at: usize, notices: &mut Vec<Notice>) {
         Remark::Port(said) => said,
         // For whoever reads the recording, a frame that is not in it was lost before it.
         Remark::Unrecorded(m) => PortNews::Dropped { kernel: m.frames, card: 0 },
-        Remark::Next(_) => return,
+        Remark::Next(_) | Remark::Times | Remark::Until => return,
     };
     let at = u32::try_from(at).unwrap_or(u32::MAX);
     let here = notices.iter().rev().take_while(|n| n.at == at).count();
@@ -493,7 +510,7 @@ fn looks_like(begins: &[u8]) -> String {
 }
 
 /// The system's words without its error number.
-fn plain(e: &std::io::Error) -> String {
+pub(super) fn plain(e: &std::io::Error) -> String {
     let text = e.to_string();
     text.split(" (os error").next().unwrap_or_default().to_string()
 }

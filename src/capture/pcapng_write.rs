@@ -34,6 +34,10 @@ pub(super) enum Remark {
     Unrecorded(Missing),
     /// The number that the next frame had in the run that wrote this.
     Next(u64),
+    /// Whoever wrote this has made the times usable already: they are to be taken as they are.
+    Times,
+    /// The recording reaches up to this time, though no frame came any more.
+    Until,
 }
 
 /// Frames that a recording lacks.
@@ -81,6 +85,8 @@ impl fmt::Display for Remark {
             Remark::Port(PortNews::Down) => write!(f, "{MARK}port down"),
             Remark::Port(PortNews::Up) => write!(f, "{MARK}port up"),
             Remark::Next(number) => write!(f, "{MARK}next frame={number}"),
+            Remark::Times => write!(f, "{MARK}times admitted"),
+            Remark::Until => write!(f, "{MARK}until"),
             Remark::Unrecorded(m) => {
                 let (frames, bytes, from, to) = (m.frames, m.bytes, m.from.0, m.to.0);
                 write!(f, "{MARK}unrecorded frames={frames} bytes={bytes} from={from} to={to} cause={}", m.cause.word())
@@ -105,6 +111,8 @@ impl Remark {
         match verb {
             "shed" => Some(Remark::Port(PortNews::Shed { frames: number("frames")? })),
             "next" => Some(Remark::Next(number("frame")?)),
+            "times" => (words.next()? == "admitted").then_some(Remark::Times),
+            "until" => Some(Remark::Until),
             "unrecorded" => {
                 let (frames, bytes) = (number("frames")?, number("bytes")?);
                 let (from, to) = (Timestamp(number("from")?), Timestamp(number("to")?));

@@ -54,6 +54,8 @@ pub struct Interface {
     pub name: String,
     /// LINKTYPE_ number.
     pub linktype: u32,
+    /// The times of its frames are to be taken as they are.
+    trusted: bool,
     program: usize,
 }
 
@@ -78,6 +80,8 @@ pub struct Replay {
     total: Option<u64>,
     /// Lost frames told so far.
     lost: u64,
+    /// Where the recordings among the inputs end, if they say so.
+    until: Option<u64>,
 }
 
 impl Replay {
@@ -129,6 +133,7 @@ impl Replay {
             read: 0,
             total: sizes,
             lost: 0,
+            until: None,
         };
         let many = found.inputs.len() > KEEP_OPEN;
         for mut input in found.inputs {
@@ -191,7 +196,7 @@ impl Replay {
         while block.frames.is_empty() {
             self.enter_due();
             match self.active.as_mut_slice() {
-                [] if block.notices.is_empty() => return Fill::End,
+                [] if block.notices.is_empty() => return self.end(),
                 // Without a first frame there is no time at which anything could be told.
                 [] if !self.clock.is_set() => {
                     block.notices.clear();
@@ -206,6 +211,15 @@ impl Replay {
         Fill::Frames
     }
 
+    /// All is read. A recording may reach further than its last frame.
+    fn end(&mut self) -> Fill {
+        let until = self.until.take().map(Timestamp).filter(|t| self.clock.is_set() && *t == self.clock.not_before(*t));
+        let (from, to) = (self.options.from, self.options.to);
+        match until.filter(|t| from.is_none_or(|from| *t >= from) && to.is_none_or(|to| *t < to)) {
+            Some(t) => Fill::Quiet(t),
+            None => Fill::End,
+        }
+    }
     /// One input, straight into the block, up to where the next input begins.
     fn pass(&mut self, block: &mut Block) {
         let Some(mut input) = self.active.pop() else { return };
@@ -361,8 +375,22 @@ impl Replay {
     }
     #[cold]
     fn register(&mut self, f: &Frame, input: &mut Input, ahead: u64) -> u16 {
+        // In a recording of ours they are numbered as the sensor numbered them, not as their first frames came.
+        let earlier = if input.times.admitted { f.iface } else { 0 };
+        for before in 0..earlier {
+            if input.ports.get(usize::from(before)).is_none_or(Option::is_none) {
+                self.number(&Frame { iface: before, ..*f }, input, ahead);
+            }
+        }
+        self.number(f, input, ahead)
+    }
+    fn number(&mut self, f: &Frame, input: &mut Input, ahead: u64) -> u16 {
         let (place, linktype, name) = input.interface(f.iface);
-        let name = name.map_or_else(|| input.name.clone(), |n| format!("{}:{n}", input.name));
+        let name = match name {
+            Some(n) if input.times.admitted => n.to_owned(),
+            Some(n) => format!("{}:{n}", input.name),
+            None => input.name.clone(),
+        };
         let free = self.free.get_mut(&(linktype, place)).and_then(BTreeSet::pop_first);
         let number = free.unwrap_or_else(|| self.new_interface(name, linktype));
         let local = usize::from(f.iface);
@@ -372,6 +400,9 @@ impl Replay {
         if let Some(port) = input.ports.get_mut(local) {
             *port = Some(number);
         }
+        if let Some(i) = self.interfaces.get_mut(usize::from(number)) {
+            i.trusted = input.times.admitted;
+        }
         self.tell_linktype(f, input, linktype, number, ahead);
         number
     }
@@ -379,7 +410,7 @@ impl Replay {
     fn new_interface(&mut self, name: String, linktype: u32) -> u16 {
         if self.interfaces.len() < usize::from(u16::MAX) {
             let program = self.filter.as_mut().map_or(0, |filter| filter.program(linktype));
-            self.interfaces.push(Interface { name, linktype, program });
+            self.interfaces.push(Interface { name, linktype, trusted: false, program });
             return (self.interfaces.len() - 1) as u16;
         }
         let shared = self.interfaces.iter().position(|i| i.linktype == linktype);
@@ -406,28 +437,33 @@ impl Replay {
 
     /// Numbers, times and admission, in the final order.
     fn finish(&mut self, block: &mut Block) {
-        if !self.clock.is_set() {
+        let trusted = |iface: u16| self.interfaces.get(usize::from(iface)).is_some_and(|i| i.trusted);
+        if !self.clock.is_set() && !block.frames.first().is_some_and(|f| trusted(f.iface)) {
             self.clock.set(block.frames.iter().map(|f| f.ts));
         }
         let Block { buf, frames, notices } = block;
-        let mut news = notices.iter_mut().peekable();
+        let (mut news, mut weirds) = (notices.iter_mut().peekable(), Vec::new());
         for (i, f) in frames.iter_mut().enumerate() {
             while let Some(n) = news.next_if(|n| n.at as usize <= i) {
-                n.ts = self.clock.bounds(n.ts).min(f.ts.max(self.clock.bounds(Timestamp(0))));
+                let bounded = if trusted(n.iface) { self.clock.not_before(n.ts) } else { self.clock.bounds(n.ts) };
+                n.ts = bounded.min(f.ts.max(self.clock.bounds(Timestamp(0))));
             }
             self.number += 1;
             f.number = self.number;
             if self.clock.passes(f.ts) {
                 continue;
             }
+            if trusted(f.iface) {
+                f.ts = self.clock.trust(f.ts);
+                continue;
+            }
             let (ts, weird) = self.clock.admit(f.ts, f.number);
             f.ts = ts;
-            if let Some(w) = weird {
-                self.weird(w);
-            }
+            weirds.extend(weird);
         }
-        news.for_each(|n| n.ts = self.clock.bounds(n.ts));
+        news.for_each(|n| n.ts = if trusted(n.iface) { self.clock.not_before(n.ts) } else { self.clock.bounds(n.ts) });
         self.settle(notices);
+        weirds.into_iter().for_each(|w| self.weird(w));
         if self.options.from.is_some() || self.options.to.is_some() {
             let (from, to) = (self.options.from, self.options.to);
             frames.iter_mut().for_each(|f| f.admitted = from.is_none_or(|from| f.ts >= from) && to.is_none_or(|to| f.ts < to));
@@ -464,6 +500,9 @@ impl Replay {
         foreign && input.found_in.is_some()
     }
     fn close(&mut self, mut input: Input) {
+        if input.times.admitted {
+            self.until = self.until.max(input.times.until);
+        }
         self.read += input.bytes_read().max(input.size.unwrap_or(0));
         let skipped = self.is_skipped(&input);
         match (input.fault.take(), input.found_in.and_then(|d| self.directories.get_mut(d))) {
