@@ -3,4 +3,5 @@
 
 mod equal;
 mod house;
+mod overload;
 mod reading;
