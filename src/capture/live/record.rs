@@ -351,6 +351,22 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_claims_to_be_a_recording_cannot_turn_time_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut w = PcapngWriter::new(File::create(dir.path().join("x.pcapng")).unwrap(), "somebody", "").unwrap();
+        w.remark(0, Timestamp::new(T, 0), Remark::Times).unwrap();
+        for at in [10, 5, 20_000, 0] {
+            let b = block(at, 1);
+            w.frame(&b.frames[0], b.bytes(&b.frames[0]), None).unwrap();
+        }
+        w.remark(0, Timestamp::new(T + 9, 0), Remark::Until).unwrap();
+        drop(w);
+        let (frames, _, until, _) = read(dir.path());
+        assert_eq!(frames.iter().map(|f| f.0 / 1_000_000_000 - T).collect::<Vec<_>>(), [10, 10, 20_000, 20_000]);
+        assert_eq!(until, None, "it cannot end before its last frame");
+    }
+
+    #[test]
     fn two_runs_in_one_second_do_not_overwrite_each_other() {
         let dir = tempfile::tempdir().unwrap();
         for _ in 0..3 {
