@@ -47,6 +47,16 @@ impl Clock {
             self.now = start(&first);
         }
     }
+    /// The time of a packet whose time a sensor has admitted: it is believed, and never goes back.
+    pub fn trust(&mut self, raw: Timestamp) -> Timestamp {
+        let now = self.now.map_or(raw, |now| now.max(raw));
+        (self.now, self.run, self.back) = (Some(now), 0, false);
+        now
+    }
+    /// The last packet's time, or this one if it is later.
+    pub fn not_before(&self, raw: Timestamp) -> Timestamp {
+        self.now.map_or(raw, |now| now.max(raw))
+    }
     /// Is this an ordinary time, at or a little after the last one? Then it is the last one now, and usable as it is.
     #[inline]
     pub fn passes(&mut self, raw: Timestamp) -> bool {
@@ -55,6 +65,11 @@ impl Clock {
             self.now = Some(raw);
         }
         plain
+    }
+    /// The nearest usable time to that of something that is no packet: not before the last packet, and not more than an hour behind it. It moves
+    /// no clock.
+    pub fn bounds(&self, raw: Timestamp) -> Timestamp {
+        self.now.map_or(raw, |now| raw.clamp(now, now + JUMP))
     }
     /// The usable time of the next packet, and a weird if something is wrong with the raw one.
     #[inline]

@@ -8,6 +8,8 @@ use super::block::Block;
 use super::fault::{Damage, Fault, FaultKind};
 use super::pcap::{self, PcapWalk};
 use super::pcapng::{self, NgWalk};
+use super::pcapng_write::Remark;
+use super::source::{Notice, PortNews};
 use super::stream::{self, Bytes, Stream};
 use crate::base::Timestamp;
 use crate::wire::{Frame, Linktype};
@@ -23,6 +25,8 @@ const LEAST: usize = 64 << 10;
 pub(super) const MAX_FRAMES: usize = 1024;
 /// So many frames are aimed at when packets are small.
 const AIM: usize = 768;
+/// News between two frames at most. A recording of ours has a handful; of a file made of news alone the rest is not told.
+const MAX_NEWS: usize = 256;
 /// Interfaces of one file at most.
 const MAX_INTERFACES: usize = 4096;
 
@@ -41,10 +45,33 @@ pub(super) struct Record {
     pub len: usize,
 }
 
+/// What a recording says beside frames.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct News {
+    /// Nanoseconds since 1970, as the file says.
+    pub ts: u64,
+    /// Interface within the file.
+    pub iface: u16,
+    pub what: Remark,
+    /// Bytes of the whole record.
+    pub len: usize,
+}
+
+/// What a recording says of its times.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Times {
+    /// They are to be taken as they are: a sensor's clock has admitted them.
+    pub admitted: bool,
+    /// It reaches up to this time, in nanoseconds since 1970, though there may be no frame any more.
+    pub until: Option<u64>,
+}
+
 /// What stands at a position of the buffer.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
     Record(Record),
+    /// Not repeated: it is taken when it is seen.
+    News(News),
     /// A block without a packet, of this length.
     Other(usize),
     /// The record is not complete: this many bytes are needed, counted from its start.
@@ -131,6 +158,8 @@ pub(super) struct Input {
     pub cursor: usize,
     pub done: bool,
     pub fault: Option<Fault>,
+    /// What the file says of its times.
+    pub times: Times,
     /// The run's number of each of the file's interfaces, once a frame of it was delivered.
     pub ports: Vec<Option<u16>>,
     origin: Origin,
@@ -158,6 +187,7 @@ impl Input {
             cursor: 0,
             done: false,
             fault: None,
+            times: Times::default(),
             ports: Vec::new(),
             origin,
             stream: None,
@@ -225,6 +255,7 @@ impl Input {
         let mut stage = std::mem::take(&mut self.stage);
         self.cursor = 0;
         stage.frames.clear();
+        stage.notices.clear();
         while stage.frames.is_empty() && !self.done {
             self.read(&mut stage, None);
         }
@@ -238,7 +269,7 @@ impl Input {
             Format::Start => (local, u32::MAX, None),
         }
     }
-    /// Fills the block with frames whose raw time is below `bound`. Interface numbers are the file's own.
+    /// Fills the block with frames whose raw time is below `bound`, and adds the news among them. Interface numbers are the file's own.
     pub fn read(&mut self, block: &mut Block, bound: Option<u64>) -> Outcome {
         block.frames.clear();
         let outcome = self.fill(block, bound);
@@ -249,11 +280,11 @@ impl Input {
         outcome
     }
     fn fill(&mut self, block: &mut Block, bound: Option<u64>) -> Outcome {
-        let Block { buf, frames, .. } = block;
+        let Block { buf, frames, notices } = block;
         let mut filled = self.take_carry(buf);
         let mut pos = 0;
         let outcome = loop {
-            let need = match self.walk(buf.get(..filled).unwrap_or(&[]), &mut pos, frames, bound) {
+            let need = match self.walk(buf.get(..filled).unwrap_or(&[]), &mut pos, (frames, notices), bound) {
                 Stop::Need(need) => need,
                 Stop::Bound => break Outcome::Bound,
                 Stop::Full => break Outcome::More,
@@ -322,15 +353,15 @@ impl Input {
         }
         0
     }
-    fn walk(&mut self, buf: &[u8], pos: &mut usize, frames: &mut Vec<Frame>, bound: Option<u64>) -> Stop {
+    fn walk(&mut self, buf: &[u8], pos: &mut usize, out: (&mut Vec<Frame>, &mut Vec<Notice>), bound: Option<u64>) -> Stop {
         if let Format::Start = self.format
             && let Err(stop) = self.recognise(buf, pos)
         {
             return stop;
         }
         match &mut self.format {
-            Format::Pcap(w) => walk(w, buf, pos, frames, &mut self.records, bound),
-            Format::Ng(w) => walk(w, buf, pos, frames, &mut self.records, bound),
+            Format::Pcap(w) => walk(w, buf, pos, out, &mut self.records, &mut self.times, bound),
+            Format::Ng(w) => walk(w, buf, pos, out, &mut self.records, &mut self.times, bound),
             Format::Start => Stop::Need(pcap::HEADER),
         }
     }
@@ -384,7 +415,15 @@ impl Input {
 
 /// The walk over one buffer: turns records into frames until something stops it. Monomorphic per format.
 #[inline]
-fn walk<W: Walk>(walk: &mut W, buf: &[u8], pos: &mut usize, frames: &mut Vec<Frame>, records: &mut u64, bound: Option<u64>) -> Stop {
+fn walk<W: Walk>(
+    walk: &mut W,
+    buf: &[u8],
+    pos: &mut usize,
+    (frames, notices): (&mut Vec<Frame>, &mut Vec<Notice>),
+    records: &mut u64,
+    times: &mut Times,
+    bound: Option<u64>,
+) -> Stop {
     while frames.len() < MAX_FRAMES {
         match walk.step(buf.get(*pos..).unwrap_or(&[])) {
             Ok(Step::Record(r)) => {
@@ -403,6 +442,14 @@ fn walk<W: Walk>(walk: &mut W, buf: &[u8], pos: &mut usize, frames: &mut Vec<Fra
                 });
                 *pos += r.len;
             }
+            Ok(Step::News(n)) => {
+                match n.what {
+                    Remark::Times => times.admitted = true,
+                    Remark::Until => times.until = Some(n.ts),
+                    _ => tell(&n, frames.len(), notices),
+                }
+                *pos += n.len.max(1);
+            }
             Ok(Step::Other(len)) => *pos += len.max(1),
             Ok(Step::Need(need)) => return Stop::Need(need),
             Err(damage) => return Stop::Damage(damage),
@@ -412,7 +459,25 @@ fn walk<W: Walk>(walk: &mut W, buf: &[u8], pos: &mut usize, frames: &mut Vec<Fra
     Stop::Full
 }
 
-/// The system's words without its error number.
+/// Keeps news in their place among the frames. Losses at one place become one; of much else at one place the rest is not told.
+fn tell(news: &News, at: usize, notices: &mut Vec<Notice>) {
+    let said = match news.what {
+        Remark::Port(said) => said,
+        // For whoever reads the recording, a frame that is not in it was lost before it.
+        Remark::Unrecorded(m) => PortNews::Dropped { kernel: m.frames, card: 0 },
+        Remark::Next(_) | Remark::Times | Remark::Until => return,
+    };
+    let at = u32::try_from(at).unwrap_or(u32::MAX);
+    let here = notices.iter().rev().take_while(|n| n.at == at).count();
+    match (notices.last_mut().filter(|n| n.at == at && n.iface == news.iface).map(|n| &mut n.news), said) {
+        (Some(PortNews::Dropped { kernel, card }), PortNews::Dropped { kernel: k, card: c }) => {
+            (*kernel, *card) = (kernel.saturating_add(k), card.saturating_add(c));
+        }
+        _ if here >= MAX_NEWS => {}
+        _ => notices.push(Notice { ts: Timestamp(news.ts), at, iface: news.iface, news: said }),
+    }
+}
+
 /// What a failed read means: only unpacking ends unexpectedly, a plain file just ends.
 fn reading(e: &std::io::Error) -> String {
     match e.kind() {
@@ -444,7 +509,8 @@ fn looks_like(begins: &[u8]) -> String {
     format!("something that begins with {}", hex.join(" "))
 }
 
-fn plain(e: &std::io::Error) -> String {
+/// The system's words without its error number.
+pub(super) fn plain(e: &std::io::Error) -> String {
     let text = e.to_string();
     text.split(" (os error").next().unwrap_or_default().to_string()
 }

@@ -15,6 +15,7 @@ mod live;
 mod pcap;
 mod pcapng;
 mod port;
+mod pcapng_write;
 mod replay;
 mod source;
 mod stream;
@@ -23,12 +24,15 @@ mod sys;
 mod testfile;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_news;
 
 pub use block::Block;
 pub use clock::Clock;
 pub use fault::{Damage, Fault, FaultKind, OpenError};
 pub use filter::Filter;
-pub use live::{Live, LiveError, LiveNews, LiveOptions, PortStatus, Status, StatusBoard, Step, Waker};
+pub use live::{Live, LiveError, LiveNews, LiveOptions, PortStatus, RecordStatus, Status, StatusBoard, Step, Waker};
+pub use pcapng_write::{Cause, Missing, PcapngWriter};
 pub use port::{PassivityProof, PortCounters, PortFacts, Remark};
 pub use replay::{Interface, Replay, ReplayOptions};
 pub use source::{Fill, Notice, PortNews, Source};

@@ -1,9 +1,12 @@
 //! The pcapng format (draft-ietf-opsawg-pcapng): sections of blocks, each with its length at both ends.
-//! Read are section headers, interface descriptions and the three kinds of packet block; all others are skipped by their length.
+//! Read are section headers, interface descriptions, the three kinds of packet block, and of interface statistics what was lost; all others are
+//! skipped by their length.
 
 use super::fault::Damage;
-use super::input::{Interfaces, Record, Step, Walk};
+use super::input::{Interfaces, News, Record, Step, Walk};
 use super::pcap::HARD_LIMIT;
+use super::pcapng_write::Remark;
+use super::source::PortNews;
 use pcap_parser::{PcapError, pcapng};
 
 /// Type of a section header block; a palindrome, so that it reads the same in both byte orders.
@@ -11,6 +14,7 @@ pub(super) const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
 const PACKET: u32 = 2;
 const SIMPLE: u32 = 3;
+const STATISTICS: u32 = 5;
 const ENHANCED: u32 = 6;
 /// Interfaces of one section. A file can describe any number; no capture of people has that many.
 const MAX_INTERFACES: usize = 4096;
@@ -51,6 +55,8 @@ struct Port {
     ticks: Ticks,
     /// Seconds to add.
     offset: i64,
+    /// Frames lost so far as the file says: by the kernel, by the card.
+    lost: [u64; 2],
 }
 
 impl Port {
@@ -81,6 +87,10 @@ impl NgWalk {
     fn u16(&self, b: &[u8], at: usize) -> u16 {
         let w = b.get(at..).and_then(|b| b.first_chunk()).map_or([0; 2], |c| *c);
         if self.big { u16::from_be_bytes(w) } else { u16::from_le_bytes(w) }
+    }
+    fn u64(&self, b: &[u8]) -> u64 {
+        let w = b.first_chunk().map_or([0; 8], |c| *c);
+        if self.big { u64::from_be_bytes(w) } else { u64::from_le_bytes(w) }
     }
     /// The length of a block, once it is believable.
     #[inline]
@@ -116,7 +126,7 @@ impl NgWalk {
         if self.ports.len() >= MAX_INTERFACES {
             return Err(Damage::Interfaces(MAX_INTERFACES));
         }
-        let mut port = Port { local: 0, snaplen: self.u32(block, 12), ticks: Ticks::new(6), offset: 0 };
+        let mut port = Port { local: 0, snaplen: self.u32(block, 12), ticks: Ticks::new(6), offset: 0, lost: [0; 2] };
         let mut name = None;
         let mut rest = block.get(16..block.len().saturating_sub(4)).unwrap_or(&[]);
         while let Some((after, code, value)) = self.option(rest) {
@@ -157,6 +167,39 @@ impl NgWalk {
         let ts = port.time(self.u32(block, 12), self.u32(block, 16));
         self.last = ts;
         Ok(Step::Record(Record { ts, data: 28, cap, orig, iface: port.local, len: block.len() }))
+    }
+    /// Interface statistics: what was lost since the last ones, or what a comment of ours says. Whatever is wrong in them is no news.
+    fn statistics(&mut self, block: &[u8]) -> Option<News> {
+        if block.len() < 24 {
+            return None;
+        }
+        let iface = self.u32(block, 8) as usize;
+        let (ts, local) = self.ports.get(iface).map(|p| (p.time(self.u32(block, 12), self.u32(block, 16)), p.local))?;
+        let (mut lost, mut said) = ([None; 2], None);
+        let mut rest = block.get(20..block.len().saturating_sub(4)).unwrap_or(&[]);
+        while let Some((after, code, value)) = self.option(rest) {
+            match (code, value.len()) {
+                (0, _) => break,
+                (1, _) => said = said.or_else(|| Remark::parse(std::str::from_utf8(value).ok()?)),
+                (5, 8) => lost[1] = Some(self.u64(value)),
+                (7, 8) => lost[0] = Some(self.u64(value)),
+                _ => {}
+            }
+            rest = after;
+        }
+        let port = self.ports.get_mut(iface)?;
+        // Totals: what is new is the difference. A total that went back begins anew.
+        let [kernel, card] = [0, 1].map(|i: usize| {
+            let (had, has) = (port.lost.get_mut(i)?, lost.get(i).copied()??);
+            Some(has.saturating_sub(std::mem::replace(had, has)))
+        });
+        let dropped = PortNews::Dropped { kernel: kernel.unwrap_or(0), card: card.unwrap_or(0) };
+        let what = match said {
+            Some(said) => said,
+            None if dropped != (PortNews::Dropped { kernel: 0, card: 0 }) => Remark::Port(dropped),
+            None => return None,
+        };
+        Some(News { ts, iface: local, what, len: block.len() })
     }
     /// A simple packet block: interface 0, no time of its own; it takes that of the packet before.
     fn simple(&self, block: &[u8]) -> Result<Step, Damage> {
@@ -201,6 +244,11 @@ impl Walk for NgWalk {
             SIMPLE => return self.simple(block),
             SECTION => self.begin(block)?,
             INTERFACE => self.describe(block)?,
+            STATISTICS => {
+                if let Some(news) = self.statistics(block) {
+                    return Ok(Step::News(news));
+                }
+            }
             _ => {}
         }
         Ok(Step::Other(len))

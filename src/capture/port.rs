@@ -22,7 +22,7 @@ pub struct PortCounters {
     /// Frames that the card or its driver lost for want of room: the largest of `rx_missed_errors`, `rx_fifo_errors` and `rx_over_errors`, which
     /// many drivers count twice.
     pub missed: u64,
-    /// `rx_dropped`. Not all of it is loss: the kernel also counts here each frame for which nobody but a packet socket has a use, such as every
+    /// `rx_dropped`. Not all of it is loss: many kernels also count here each frame for which nobody but a packet socket has a use, such as every
     /// frame with a VLAN tag.
     pub rx_dropped: u64,
 }

@@ -15,7 +15,7 @@ use super::fault::{Fault, FaultKind, OpenError};
 use super::filter::Filter;
 use super::input::{Input, MAX_FRAMES, Origin, Outcome, TARGET};
 use super::linktype;
-use super::source::{Fill, Source};
+use super::source::{Fill, Notice, PortNews, Source};
 use super::stream::Bytes;
 use crate::base::Timestamp;
 use crate::wire::{Frame, Linktype, Weird};
@@ -28,6 +28,8 @@ const KEEP_OPEN: usize = 64;
 const MAX_ACTIVE: usize = 512;
 /// Weirds kept for the engine to fetch; further ones are dropped (they are examples, not counts).
 const MAX_WEIRDS: usize = 4096;
+/// Lost frames that recordings can tell of in all: more than any link carries in a year, so that sums of hostile numbers stay sums.
+const MAX_LOST: u64 = 1 << 50;
 /// (File, link type) pairs of which it is remembered that they were told.
 const MAX_TOLD: usize = 65_536;
 
@@ -52,6 +54,8 @@ pub struct Interface {
     pub name: String,
     /// LINKTYPE_ number.
     pub linktype: u32,
+    /// The times of its frames are to be taken as they are.
+    trusted: bool,
     program: usize,
 }
 
@@ -74,6 +78,10 @@ pub struct Replay {
     weirds: Vec<Weird>,
     read: u64,
     total: Option<u64>,
+    /// Lost frames told so far.
+    lost: u64,
+    /// Where the recordings among the inputs end, if they say so.
+    until: Option<u64>,
 }
 
 impl Replay {
@@ -124,6 +132,8 @@ impl Replay {
             weirds: Vec::new(),
             read: 0,
             total: sizes,
+            lost: 0,
+            until: None,
         };
         let many = found.inputs.len() > KEEP_OPEN;
         for mut input in found.inputs {
@@ -186,7 +196,13 @@ impl Replay {
         while block.frames.is_empty() {
             self.enter_due();
             match self.active.as_mut_slice() {
-                [] => return Fill::End,
+                [] if block.notices.is_empty() => return self.end(),
+                // Without a first frame there is no time at which anything could be told.
+                [] if !self.clock.is_set() => {
+                    block.notices.clear();
+                    return Fill::End;
+                }
+                [] => break,
                 [only] if only.head().is_none() => self.pass(block),
                 _ => self.merge(block, 1),
             }
@@ -195,10 +211,21 @@ impl Replay {
         Fill::Frames
     }
 
+    /// All is read. A recording may reach further than its last frame.
+    fn end(&mut self) -> Fill {
+        let until = self.until.take().map(Timestamp).filter(|t| self.clock.is_set() && *t == self.clock.not_before(*t));
+        let (from, to) = (self.options.from, self.options.to);
+        match until.filter(|t| from.is_none_or(|from| *t >= from) && to.is_none_or(|to| *t < to)) {
+            Some(t) => Fill::Quiet(t),
+            None => Fill::End,
+        }
+    }
     /// One input, straight into the block, up to where the next input begins.
     fn pass(&mut self, block: &mut Block) {
         let Some(mut input) = self.active.pop() else { return };
         let bound = self.pending.last().map(|next| bound((next.first, next.order), input.order));
+        // Those of a read before, in which no frame was found, have the run's numbers already.
+        let mut before = std::mem::take(&mut block.notices);
         let outcome = if input.done { Outcome::Done } else { input.read(block, bound) };
         // Nearly always one interface: looked up once per run of frames.
         let (mut local, mut placed) = (None, (0, Linktype::Unknown));
@@ -211,6 +238,11 @@ impl Replay {
             self.place(f, &mut input, i as u64);
             placed = (f.iface, f.linktype);
         }
+        let mut notices = std::mem::take(&mut block.notices);
+        notices.iter_mut().for_each(|n| self.place_notice(n, &mut input));
+        before.append(&mut notices);
+        before.truncate(MAX_FRAMES);
+        block.notices = before;
         match outcome {
             Outcome::Done => self.close(input),
             Outcome::More => self.active.push(input),
@@ -229,7 +261,7 @@ impl Replay {
             if enough && (self.is_alone() || self.active.iter().any(|i| i.is_pipe() && i.head().is_none())) {
                 return;
             }
-            self.restage();
+            self.restage(block);
             self.enter_due();
             let Some((chosen, until)) = self.earliest() else { return };
             self.copy_run(block, chosen, until, &mut end);
@@ -240,17 +272,37 @@ impl Replay {
         matches!(self.active.as_slice(), [only] if only.head().is_none())
     }
     /// Every input in the merge shows its next frame; those that have none left are closed.
-    fn restage(&mut self) {
+    fn restage(&mut self, block: &mut Block) {
         let mut i = 0;
         while let Some(input) = self.active.get_mut(i) {
             input.restage();
             if input.head().is_some() {
                 i += 1;
             } else {
-                let input = self.active.swap_remove(i);
+                let mut input = self.active.swap_remove(i);
+                self.hand_on(block, &mut input);
                 self.close(input);
             }
         }
+    }
+    /// Staged news whose place has come go into the block.
+    fn hand_on(&mut self, block: &mut Block, input: &mut Input) {
+        let cursor = input.cursor as u32;
+        let due = input.stage.notices.iter().take_while(|n| n.at <= cursor).count();
+        if due == 0 {
+            return;
+        }
+        let at = block.frames.len() as u32;
+        let notices: Vec<Notice> = input.stage.notices.drain(..due).collect();
+        for mut n in notices {
+            self.place_notice(&mut n, input);
+            block.notices.push(Notice { at, ..n });
+        }
+    }
+    fn place_notice(&mut self, n: &mut Notice, input: &mut Input) {
+        let mut stand_in = Frame { ts: n.ts, iface: n.iface, ..Frame::default() };
+        self.place(&mut stand_in, input, u64::from(n.at));
+        n.iface = stand_in.iface;
     }
     /// Begins the inputs whose first frame is due: earlier than any staged one, or there is no other.
     fn enter_due(&mut self) {
@@ -299,10 +351,14 @@ impl Replay {
             if turn_over || block.frames.len() >= MAX_FRAMES || *end >= TARGET {
                 break;
             }
+            self.hand_on(block, &mut input);
             append(block, &mut f, &input.stage, end);
             self.place(&mut f, &mut input, block.frames.len() as u64);
             block.frames.push(f);
             input.cursor += 1;
+        }
+        if input.head().is_none() {
+            self.hand_on(block, &mut input);
         }
         self.active.push(input);
     }
@@ -319,8 +375,22 @@ impl Replay {
     }
     #[cold]
     fn register(&mut self, f: &Frame, input: &mut Input, ahead: u64) -> u16 {
+        // In a recording of ours they are numbered as the sensor numbered them, not as their first frames came.
+        let earlier = if input.times.admitted { f.iface } else { 0 };
+        for before in 0..earlier {
+            if input.ports.get(usize::from(before)).is_none_or(Option::is_none) {
+                self.number(&Frame { iface: before, ..*f }, input, ahead);
+            }
+        }
+        self.number(f, input, ahead)
+    }
+    fn number(&mut self, f: &Frame, input: &mut Input, ahead: u64) -> u16 {
         let (place, linktype, name) = input.interface(f.iface);
-        let name = name.map_or_else(|| input.name.clone(), |n| format!("{}:{n}", input.name));
+        let name = match name {
+            Some(n) if input.times.admitted => n.to_owned(),
+            Some(n) => format!("{}:{n}", input.name),
+            None => input.name.clone(),
+        };
         let free = self.free.get_mut(&(linktype, place)).and_then(BTreeSet::pop_first);
         let number = free.unwrap_or_else(|| self.new_interface(name, linktype));
         let local = usize::from(f.iface);
@@ -330,6 +400,9 @@ impl Replay {
         if let Some(port) = input.ports.get_mut(local) {
             *port = Some(number);
         }
+        if let Some(i) = self.interfaces.get_mut(usize::from(number)) {
+            i.trusted = input.times.admitted;
+        }
         self.tell_linktype(f, input, linktype, number, ahead);
         number
     }
@@ -337,7 +410,7 @@ impl Replay {
     fn new_interface(&mut self, name: String, linktype: u32) -> u16 {
         if self.interfaces.len() < usize::from(u16::MAX) {
             let program = self.filter.as_mut().map_or(0, |filter| filter.program(linktype));
-            self.interfaces.push(Interface { name, linktype, program });
+            self.interfaces.push(Interface { name, linktype, trusted: false, program });
             return (self.interfaces.len() - 1) as u16;
         }
         let shared = self.interfaces.iter().position(|i| i.linktype == linktype);
@@ -364,22 +437,33 @@ impl Replay {
 
     /// Numbers, times and admission, in the final order.
     fn finish(&mut self, block: &mut Block) {
-        if !self.clock.is_set() {
+        let trusted = |iface: u16| self.interfaces.get(usize::from(iface)).is_some_and(|i| i.trusted);
+        if !self.clock.is_set() && !block.frames.first().is_some_and(|f| trusted(f.iface)) {
             self.clock.set(block.frames.iter().map(|f| f.ts));
         }
-        let Block { buf, frames, .. } = block;
-        for f in frames.iter_mut() {
+        let Block { buf, frames, notices } = block;
+        let (mut news, mut weirds) = (notices.iter_mut().peekable(), Vec::new());
+        for (i, f) in frames.iter_mut().enumerate() {
+            while let Some(n) = news.next_if(|n| n.at as usize <= i) {
+                let bounded = if trusted(n.iface) { self.clock.not_before(n.ts) } else { self.clock.bounds(n.ts) };
+                n.ts = bounded.min(f.ts.max(self.clock.bounds(Timestamp(0))));
+            }
             self.number += 1;
             f.number = self.number;
             if self.clock.passes(f.ts) {
                 continue;
             }
+            if trusted(f.iface) {
+                f.ts = self.clock.trust(f.ts);
+                continue;
+            }
             let (ts, weird) = self.clock.admit(f.ts, f.number);
             f.ts = ts;
-            if let Some(w) = weird {
-                self.weird(w);
-            }
+            weirds.extend(weird);
         }
+        news.for_each(|n| n.ts = if trusted(n.iface) { self.clock.not_before(n.ts) } else { self.clock.bounds(n.ts) });
+        self.settle(notices);
+        weirds.into_iter().for_each(|w| self.weird(w));
         if self.options.from.is_some() || self.options.to.is_some() {
             let (from, to) = (self.options.from, self.options.to);
             frames.iter_mut().for_each(|f| f.admitted = from.is_none_or(|from| f.ts >= from) && to.is_none_or(|to| f.ts < to));
@@ -393,12 +477,32 @@ impl Replay {
         }
     }
 
+    /// Leaves out news that are outside of `--from/--to`, and bounds what they can claim.
+    fn settle(&mut self, notices: &mut Vec<Notice>) {
+        let (from, to) = (self.options.from, self.options.to);
+        notices.retain(|n| from.is_none_or(|from| n.ts >= from) && to.is_none_or(|to| n.ts < to));
+        for n in notices {
+            let mut claim = |lost: &mut u64| {
+                *lost = (*lost).min(MAX_LOST - self.lost);
+                self.lost += *lost;
+            };
+            match &mut n.news {
+                PortNews::Dropped { kernel, card } => [kernel, card].into_iter().for_each(claim),
+                PortNews::Shed { frames } => claim(frames),
+                PortNews::Down | PortNews::Up => {}
+            }
+        }
+    }
+
     /// A file in a directory that is no capture is skipped, not a fault.
     fn is_skipped(&self, input: &Input) -> bool {
         let foreign = matches!(&input.fault, Some(f) if matches!(f.kind, FaultKind::Empty | FaultKind::NotCapture(_)));
         foreign && input.found_in.is_some()
     }
     fn close(&mut self, mut input: Input) {
+        if input.times.admitted {
+            self.until = self.until.max(input.times.until);
+        }
         self.read += input.bytes_read().max(input.size.unwrap_or(0));
         let skipped = self.is_skipped(&input);
         match (input.fault.take(), input.found_in.and_then(|d| self.directories.get_mut(d))) {

@@ -10,7 +10,8 @@ use crate::wire::Weird;
 pub enum Fill {
     /// The block holds at least one frame or one notice.
     Frames,
-    /// No frame for now; packet time has come this far, and no later frame will have an earlier time. Only live ports say so.
+    /// No frame for now; packet time has come this far, and no later frame will have an earlier time. Live ports say so, and recordings of them
+    /// at their end.
     Quiet(Timestamp),
     /// Every input has been read as far as it can be, or the sensor was told to stop.
     End,

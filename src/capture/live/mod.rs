@@ -10,6 +10,7 @@ mod load;
 mod news;
 mod port;
 mod program;
+mod record;
 mod time;
 
 use super::block::Block;
@@ -21,14 +22,17 @@ use super::sys::{self, Now};
 use crate::base::{Span, Timestamp};
 use crate::wire::Weird;
 use port::{Port, Refused};
+use record::Recorder;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use thiserror::Error;
 use time::LiveTime;
 
 pub use news::{LiveNews, PortStatus, Status, StatusBoard};
+pub use record::RecordStatus;
 pub use time::Step;
 
 /// A frame is at most this late: the block time-out, the timer's coarseness, and a busy processor.
@@ -63,6 +67,8 @@ pub struct LiveOptions {
     pub snaplen: u32,
     /// A filter in libpcap's language, with the meaning it has in a replay. What it refuses never leaves the kernel.
     pub filter: Option<String>,
+    /// Directory for a recording of everything that is admitted, which replays to the same result.
+    pub record: Option<PathBuf>,
     /// Gets what is worth a line in the log. Called by the reader: it must be quick.
     pub tell: Box<dyn FnMut(&LiveNews) + Send>,
 }
@@ -75,7 +81,7 @@ impl LiveOptions {
 
     /// These interfaces, everything else as usual, and no log.
     pub fn new(interfaces: Vec<String>) -> LiveOptions {
-        LiveOptions { interfaces, ring: Self::RING, snaplen: Self::SNAPLEN, filter: None, tell: Box::new(|_| {}) }
+        LiveOptions { interfaces, ring: Self::RING, snaplen: Self::SNAPLEN, filter: None, record: None, tell: Box::new(|_| {}) }
     }
 }
 
@@ -118,6 +124,14 @@ pub enum LiveError {
         /// In the system's words.
         why: String,
     },
+    /// The directory of the recording cannot be written.
+    #[error("cannot record to {}: {}", dir.display(), super::input::plain(why))]
+    Record {
+        /// As given.
+        dir: PathBuf,
+        /// Why.
+        why: std::io::Error,
+    },
     /// The system has no more of something.
     #[error("cannot begin to capture: {0}")]
     System(#[from] std::io::Error),
@@ -159,6 +173,9 @@ pub struct Live {
     ending: Option<(Timestamp, u64)>,
     ended: bool,
     weirds: Vec<Weird>,
+    recorder: Option<Recorder>,
+    /// What the disk said last of the recording.
+    trouble: Option<String>,
 }
 
 impl Live {
@@ -167,7 +184,7 @@ impl Live {
         Live::open_with(options, stop, sys::now)
     }
     fn open_with(options: LiveOptions, stop: Arc<AtomicBool>, clock: fn() -> Now) -> Result<Live, LiveError> {
-        let LiveOptions { interfaces, ring, snaplen, filter: text, mut tell } = options;
+        let LiveOptions { interfaces, ring, snaplen, filter: text, record, mut tell } = options;
         known(&interfaces)?;
         let mut filter = text.as_deref().map(Filter::new).transpose()?;
         let mut time = LiveTime::new(clock);
@@ -189,7 +206,27 @@ impl Live {
         let board = Arc::default();
         let (number, level, late, lag) = (0, 0, 0, 0);
         let (ending, ended, weirds) = (None, false, Vec::new());
-        let live = Live { ports, filter, time, tell, stop, wake, board, last, number, level, late, lag, tended, ending, ended, weirds };
+        let recorder = record.map(|dir| begin(&dir, &ports)).transpose()?;
+        let live = Live {
+            ports,
+            recorder,
+            trouble: None,
+            filter,
+            time,
+            tell,
+            stop,
+            wake,
+            board,
+            last,
+            number,
+            level,
+            late,
+            lag,
+            tended,
+            ending,
+            ended,
+            weirds,
+        };
         live.show();
         Ok(live)
     }
@@ -219,6 +256,12 @@ impl Live {
         }
         self.ended |= over;
         self.finish(block);
+        if let Some(r) = &mut self.recorder {
+            r.block(block);
+        }
+        if over {
+            self.close();
+        }
         Fill::Frames
     }
     /// Is there an order to stop?
@@ -239,11 +282,19 @@ impl Live {
         // Closed interfaces bring nothing.
         let now = self.watermark().unwrap_or_else(|| Timestamp(self.time.packet_now().0.saturating_sub(HOLD.0)));
         self.last = self.last.max(now);
-        if over || self.ending.is_none() {
-            return Fill::Quiet(self.last);
+        if over {
+            self.close();
+        } else if self.ending.is_some() {
+            self.sleep(SHORT_WAIT);
         }
-        self.sleep(SHORT_WAIT);
         Fill::Quiet(self.last)
+    }
+    /// The run is over.
+    fn close(&mut self) {
+        if let Some(r) = &mut self.recorder {
+            r.end(self.last);
+        }
+        self.show();
     }
     /// Before this moment no frame will come any more.
     fn watermark(&self) -> Option<Timestamp> {
@@ -313,6 +364,7 @@ impl Live {
         if time.mono().saturating_sub(self.tended) >= TEND {
             self.tended = time.mono();
             ports.iter_mut().for_each(|p| p.tend(time, tell));
+            self.recording();
             self.show();
         }
         for (n, port) in self.ports.iter_mut().enumerate() {
@@ -320,10 +372,19 @@ impl Live {
             block.notices.extend(port.news().map(|news| Notice { ts, at: 0, iface, news }));
         }
     }
+    /// Tells when the disk refuses the recording, and when it takes it again.
+    fn recording(&mut self) {
+        let Some(RecordStatus { trouble, missing, .. }) = self.recorder.as_ref().map(Recorder::status) else { return };
+        if trouble.is_some() != self.trouble.is_some() {
+            (self.tell)(&LiveNews::Recording { trouble: trouble.clone(), missing });
+            self.trouble = trouble;
+        }
+    }
     fn show(&self) {
         let ports: Vec<PortStatus> = self.ports.iter().map(Port::status).collect();
         let late = self.late + ports.iter().map(|p| p.late).sum::<u64>();
-        self.board.write(Status { now: self.last, lag: self.lag, level: self.level, late, ports });
+        let record = self.recorder.as_ref().map(Recorder::status);
+        self.board.write(Status { now: self.last, lag: self.lag, level: self.level, late, ports, record });
     }
     /// Somebody set the clock: told once.
     fn steps(&mut self) {
@@ -382,6 +443,11 @@ impl Source for Live {
     fn interface(&self, number: u16) -> Option<&str> {
         self.ports.get(usize::from(number)).map(Port::name)
     }
+}
+
+fn begin(dir: &Path, ports: &[Port]) -> Result<Recorder, LiveError> {
+    let names = ports.iter().map(Port::recorded_as).collect();
+    Recorder::begin(dir, names).map_err(|why| LiveError::Record { dir: dir.to_owned(), why })
 }
 
 fn is_empty(block: &Block) -> bool {

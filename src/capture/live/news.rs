@@ -1,5 +1,6 @@
 //! What a live capture tells the person who runs it, and what anyone may look at while it runs.
 
+use super::record::RecordStatus;
 use super::time::Step;
 use crate::base::{Lang, Timestamp};
 use crate::capture::port::PassivityProof;
@@ -39,6 +40,13 @@ pub enum LiveNews {
     },
     /// There are frames again.
     Heard(String),
+    /// The disk refuses the recording, or takes it again.
+    Recording {
+        /// In the system's words.
+        trouble: Option<String>,
+        /// Frames that are not in the recording so far.
+        missing: u64,
+    },
     /// The box sent frames on the mirror port.
     Sent {
         /// Interface.
@@ -71,6 +79,12 @@ impl LiveNews {
             LiveNews::Silent { name, secs } => format!("{name}: a link, but not a frame for {secs} s; check the mirror session of the switch"),
             LiveNews::Heard(n) if ja => format!("{n} にフレームが届くようになりました"),
             LiveNews::Heard(n) => format!("{n}: frames again"),
+            LiveNews::Recording { trouble: Some(why), .. } if ja => format!("記録できません({why})。受信と検知は続けています"),
+            LiveNews::Recording { trouble: Some(why), .. } => format!("the recording cannot be written ({why}); capture and detection go on"),
+            LiveNews::Recording { trouble: None, missing } if ja => {
+                format!("記録を再開しました。これまでに {missing} フレームを記録できませんでした")
+            }
+            LiveNews::Recording { trouble: None, missing } => format!("the recording is written again; {missing} frames are not in it"),
             LiveNews::Sent { name, frames } if ja => {
                 format!("この装置がミラーポート {name} に {frames} フレームを送信しました。ARP と IPv6 が無効になっているか確認してください")
             }
@@ -141,6 +155,8 @@ pub struct Status {
     pub late: u64,
     /// Interfaces.
     pub ports: Vec<PortStatus>,
+    /// The recording, if there is one.
+    pub record: Option<RecordStatus>,
 }
 
 /// A place where the reader leaves its status and others take it.
@@ -178,7 +194,17 @@ mod tests {
             let (en, ja) = (news.text(Lang::En), news.text(Lang::Ja));
             assert!(en.contains("span0") && ja.contains("span0") && en.is_ascii() && !ja.is_ascii());
         }
-        for news in [step(true), step(false), LiveNews::Overload(0), LiveNews::Overload(1), LiveNews::Overload(2), LiveNews::Overload(3)] {
+        let record = |trouble: Option<&str>| LiveNews::Recording { trouble: trouble.map(Into::into), missing: 3 };
+        for news in [
+            record(None),
+            record(Some("disk full")),
+            step(true),
+            step(false),
+            LiveNews::Overload(0),
+            LiveNews::Overload(1),
+            LiveNews::Overload(2),
+            LiveNews::Overload(3),
+        ] {
             assert!(news.text(Lang::En).is_ascii() && !news.text(Lang::Ja).is_ascii());
         }
     }

@@ -61,6 +61,9 @@ pub(super) struct Port {
     heard: u64,
     silent: bool,
     news: Vec<PortNews>,
+    /// Not told yet: lost by the kernel, by the card; cut.
+    lost: [u64; 2],
+    cut: u64,
 }
 
 /// Why an interface could not be opened.
@@ -95,6 +98,8 @@ impl Port {
             heard: time.mono(),
             silent: false,
             news: Vec::new(),
+            lost: [0; 2],
+            cut: 0,
         }
     }
     pub fn name(&self) -> &str {
@@ -102,6 +107,10 @@ impl Port {
     }
     pub fn status(&self) -> PortStatus {
         PortStatus { up: self.up && self.socket.is_some(), ..self.status.clone() }
+    }
+    /// How a recording names it.
+    pub fn recorded_as(&self) -> (String, Linktype) {
+        (self.name.clone(), self.socket.as_ref().map_or(Linktype::Ethernet, |s| linktype::decoded_as(s.linktype)))
     }
     /// What to wait for, unless frames of it wait already.
     pub fn waits_for(&self) -> Option<BorrowedFd<'_>> {
@@ -237,9 +246,7 @@ impl Port {
     fn count(&mut self, frames: usize, bytes: usize, cut: u64, mono: u64) {
         self.status.frames += frames as u64;
         self.status.bytes += bytes as u64;
-        if cut > 0 {
-            self.news.push(PortNews::Shed { frames: cut });
-        }
+        self.cut += cut;
         if frames > 0 {
             self.heard = mono;
             self.status.last_frame = Some(self.last);
@@ -286,20 +293,16 @@ impl Port {
         }
     }
     fn drop(&mut self, kernel: u64) {
-        if kernel > 0 {
-            self.status.kernel_drops += kernel;
-            self.news.push(PortNews::Dropped { kernel, card: 0 });
-        }
+        self.status.kernel_drops += kernel;
+        self.lost[0] += kernel;
     }
     /// What the card lost, and what it sent.
     fn cards(&mut self, tell: &mut dyn FnMut(&LiveNews)) {
         let Some(now) = PortCounters::read(&self.called) else { return };
         let card = self.counters.map_or(0, |was| now.missed.saturating_sub(was.missed));
         self.counters = Some(now);
-        if card > 0 {
-            self.status.card_drops += card;
-            self.news.push(PortNews::Dropped { kernel: 0, card });
-        }
+        self.status.card_drops += card;
+        self.lost[1] += card;
         let Some(proof) = &mut self.status.passivity else { return };
         let before = proof.sent();
         proof.at_start = proof.at_start.min(now.tx_packets);
@@ -345,9 +348,13 @@ impl Port {
             self.news.push(PortNews::Up);
         }
     }
-    /// Takes what is to be told in the stream.
-    pub fn news(&mut self) -> std::vec::Drain<'_, PortNews> {
-        self.news.drain(..)
+    /// Takes what is to be told in the stream: losses of one moment as one.
+    pub fn news(&mut self) -> impl Iterator<Item = PortNews> {
+        let [kernel, card] = std::mem::take(&mut self.lost);
+        let frames = std::mem::take(&mut self.cut);
+        let dropped = (kernel + card > 0).then_some(PortNews::Dropped { kernel, card });
+        let shed = (frames > 0).then_some(PortNews::Shed { frames });
+        dropped.into_iter().chain(shed).chain(std::mem::take(&mut self.news))
     }
 }
 
