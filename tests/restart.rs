@@ -47,7 +47,7 @@ impl Bench {
             }
         });
         let keeper = Keeper::start(store, Keep::default(), self.signatures.clone(), self.options.lang, tell);
-        let start = Start { before: Some(before), orders: None };
+        let start = Start { before: Some(before), ..Start::default() };
         let outcome = resume(Box::new(self.source(from, to)), &self.options, vec![Box::new(keeper)], start, &mut |_| {}).unwrap();
         assert!(outcome.sink_errors.is_empty() && outcome.failure.is_none(), "{:?}", outcome.sink_errors);
         let heard = std::mem::take(&mut *heard.lock().unwrap());

@@ -1,4 +1,5 @@
 //! The store on a real disk: one that is full and becomes free again, and how large it grows in 90 days of 5,000 devices.
+#![allow(clippy::disallowed_methods, reason = "these tests wait for a disk, and measure it")]
 
 use spanward::assets::{Assets, Binding, Device, DeviceId, Edge, Hold, How, Joint, Memory, Use};
 use spanward::base::{Addr, Lang, Mac, Service, Severity, Span, Timestamp};

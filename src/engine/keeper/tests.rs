@@ -1,4 +1,5 @@
 //! Nothing is told as saved that is not on the disk; nothing waits for the disk; nothing grows without end while the disk refuses.
+#![allow(clippy::disallowed_methods, reason = "these tests wait for a disk, and measure it")]
 
 use super::*;
 use crate::assets::{Assets, Status};
