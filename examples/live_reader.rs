@@ -130,8 +130,22 @@ fn report(c: &Counts, status: &spanward::capture::Status, cpu: f64, outcome: Opt
     lags.sort_unstable();
     let lag = |q: f64| lags.get((lags.len() as f64 * q) as usize).copied().unwrap_or(0);
     let ns = if c.frames > 0 { cpu * 1e9 / c.frames as f64 } else { 0.0 };
-    print!("frames {} bytes {} drops {drops} loss {:.4}% blocks {} quiet {} level {}", c.frames, c.bytes, 100.0 * drops as f64 / offered.max(1) as f64, c.blocks, c.quiet, c.level);
-    print!(" cpu {cpu:.2} s = {ns:.0} ns/frame; lag us p50 {} p99 {} p99.9 {} max {}", lag(0.5), lag(0.99), lag(0.999), lags.last().copied().unwrap_or(0));
+    print!(
+        "frames {} bytes {} drops {drops} loss {:.4}% blocks {} quiet {} level {}",
+        c.frames,
+        c.bytes,
+        100.0 * drops as f64 / offered.max(1) as f64,
+        c.blocks,
+        c.quiet,
+        c.level
+    );
+    print!(
+        " cpu {cpu:.2} s = {ns:.0} ns/frame; lag us p50 {} p99 {} p99.9 {} max {}",
+        lag(0.5),
+        lag(0.99),
+        lag(0.999),
+        lags.last().copied().unwrap_or(0)
+    );
     if let Some(first) = c.first {
         print!("; first frame {:.0} ms after the start", first.duration_since(began).as_secs_f64() * 1e3);
     }
@@ -139,9 +153,25 @@ fn report(c: &Counts, status: &spanward::capture::Status, cpu: f64, outcome: Opt
     if let Some(o) = outcome {
         let h = &o.latency.finding;
         if !h.is_empty() {
-            println!("block to finding us: n {} p50 {} p99 {} p99.9 {} max {}", h.len(), h.value_at_quantile(0.5), h.value_at_quantile(0.99), h.value_at_quantile(0.999), h.max());
+            println!(
+                "block to finding us: n {} p50 {} p99 {} p99.9 {} max {}",
+                h.len(),
+                h.value_at_quantile(0.5),
+                h.value_at_quantile(0.99),
+                h.value_at_quantile(0.999),
+                h.max()
+            );
         }
         let h = &o.latency.block;
-        println!("block to done us: n {} p50 {} p99 {} p99.9 {} max {}; findings {}; shed {}", h.len(), h.value_at_quantile(0.5), h.value_at_quantile(0.99), h.value_at_quantile(0.999), h.max(), o.book.findings().len(), o.coverage.shed);
+        println!(
+            "block to done us: n {} p50 {} p99 {} p99.9 {} max {}; findings {}; shed {}",
+            h.len(),
+            h.value_at_quantile(0.5),
+            h.value_at_quantile(0.99),
+            h.value_at_quantile(0.999),
+            h.max(),
+            o.book.findings().len(),
+            o.coverage.shed
+        );
     }
 }

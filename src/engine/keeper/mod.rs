@@ -26,8 +26,8 @@ const QUEUE: usize = 64;
 /// Packet time in which an incident that only goes on is told once: what stops if a host is cut off takes a look over all uses. A new one, or one that
 /// has become worse, does not wait.
 const RETOLD: crate::base::Span = crate::base::Span::secs(5);
-/// Longest wait for the disk when the sensor stops.
-const LAST: Duration = Duration::from_secs(4);
+/// Longest waits for the disk when the sensor stops, until it takes what was found last and until it has written it: a service has five seconds.
+const LAST: (Duration, Duration) = (Duration::from_millis(1_500), Duration::from_secs(3));
 
 /// What the writer passes on when it is on the disk, or when the disk refused it.
 #[derive(Clone, Debug)]
@@ -219,6 +219,7 @@ impl Keeper {
         // One sweep at a time waits for the disk; what was not swept is swept later.
         if all || !self.portion.swept && !self.counts.refusing.load(Ordering::Relaxed) {
             self.sweep.run(now, run.assets, &mut self.portion, all);
+            self.portion.coverage = Some(*run.coverage);
         }
     }
 }
@@ -273,11 +274,11 @@ impl Sink for Keeper {
         let failed = |reason: &str| Err(SinkError { path: self.path.clone(), reason: reason.to_owned() });
         let Some(to) = self.to.take() else { return failed("the thread that writes could not be started") };
         Counts::add(&self.counts.waiting, 1);
-        if to.send_timeout(std::mem::take(&mut self.portion), LAST).is_err() {
+        if to.send_timeout(std::mem::take(&mut self.portion), LAST.0).is_err() {
             return failed("the disk did not take what was found last");
         }
         drop(to);
-        match self.over.recv_timeout(LAST) {
+        match self.over.recv_timeout(LAST.1) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(reason)) => failed(&reason),
             Err(_) => failed("the disk did not take what was found last in time"),
