@@ -163,3 +163,31 @@ fn a_backup_is_taken_from_a_running_sensor_and_put_back_when_it_has_stopped() {
     assert!(code == 3 && said.contains("damaged"), "{code} {said}");
     f.said(&["store", "check"]);
 }
+
+/// What `docs/STORE.md` says is so: its questions have answers, its tables and columns are there, and none is left out.
+#[test]
+fn the_page_about_the_store_is_true() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/STORE.md")).unwrap();
+    let (f, store) = Folder::with_store();
+    let db = rusqlite::Connection::open(f.path().join(FILE)).unwrap();
+    let sql: String = page.split("```sql").skip(1).filter_map(|b| b.split("```").next()).collect();
+    let lines = sql.lines().filter(|l| !l.starts_with('.') && !l.starts_with("--")).collect::<Vec<_>>().join("\n");
+    let questions: Vec<&str> = lines.split(';').map(str::trim).filter(|q| !q.is_empty()).collect();
+    assert!(questions.len() >= 7, "{}", questions.len());
+    for q in questions {
+        let mut s = db.prepare(q).unwrap_or_else(|e| panic!("{e}: {q}"));
+        let mut rows = s.query([]).unwrap();
+        while rows.next().unwrap().is_some() {}
+    }
+    let mut s = db
+        .prepare("SELECT m.name, c.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'");
+    let columns: Vec<(String, String)> = s.as_mut().unwrap().query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap().map(Result::unwrap).collect();
+    assert!(columns.len() > 100, "{}", columns.len());
+    for (table, column) in &columns {
+        let is_about = |l: &&str| l.strip_prefix("| ").and_then(|l| l.split('|').next()).is_some_and(|first| first.contains(&format!("`{table}`")));
+        let row = page.lines().find(is_about).unwrap_or_else(|| panic!("{table} is not on the page"));
+        let named = row.split(['`', ' ', ';']).any(|word| word == column);
+        assert!(named, "{table}.{column} is not on the page: {row}");
+    }
+    drop(store);
+}

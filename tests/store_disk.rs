@@ -1,4 +1,5 @@
 //! The store on a real disk: one that is full and becomes free again, and how large it grows in 90 days of 5,000 devices.
+#![allow(clippy::disallowed_methods, reason = "these tests wait for a disk, and measure it")]
 
 use spanward::assets::{Assets, Binding, Device, DeviceId, Edge, Hold, How, Joint, Memory, Use};
 use spanward::base::{Addr, Lang, Mac, Service, Severity, Span, Timestamp};
@@ -29,8 +30,8 @@ impl Small {
         let done = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(dir.path()).output().ok()?;
         done.status.success().then_some(Small { dir })
     }
-    fn grow(&self, size: &str) {
-        let done = Command::new("mount").args(["-o", &format!("remount,size={size}")]).arg(self.dir.path()).output().unwrap();
+    fn again(&self, how: &str) {
+        let done = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(self.dir.path()).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 }
@@ -89,13 +90,30 @@ fn a_full_disk_stops_nothing_and_what_was_found_meanwhile_is_kept_when_there_is_
     find(n + 1, &mut keeper, &mut book);
     wait(&told, "the finding", |t| matches!(t, Told::Finding { kept, saved: false, .. } if kept.id == format!("F{:06}", n + 1)));
     store::check(&disk.dir.path().join(FILE)).unwrap();
-    disk.grow("64m");
+    disk.again("size=64m");
     wait(&told, "the recovery", |t| matches!(t, Told::Saved(ids) if ids.contains(&format!("F{:06}", n + 1))));
     run(&book, &mut keeper, None);
     store::check(&disk.dir.path().join(FILE)).unwrap();
     let there = Reader::open(&disk.dir.path().join(FILE)).unwrap().revisions().unwrap();
     assert_eq!(there.len() as u64, n + 1, "every one of them");
     println!("full after {n} findings; {} refusals; all {} kept when there was room", counts.refused.load(Ordering::Relaxed), there.len());
+}
+
+#[test]
+fn a_disk_that_may_only_be_read_is_read_and_says_why_no_sensor_runs_on_it() {
+    let Some(disk) = Small::mount("8m") else {
+        println!("skipped: no file system can be mounted here (it takes the super-user)");
+        return;
+    };
+    let path = disk.dir.path().join(FILE);
+    let mut s = Store::open(&path).unwrap().store;
+    s.commit(&Batch { findings: vec![finding(1, Timestamp::new(1_795_000_000, 0))], numbers: (1, 0), ..Batch::default() }).unwrap();
+    s.close().unwrap();
+    disk.again("ro");
+    let e = Store::open(&path).unwrap_err().to_string();
+    assert!(e.contains("cannot open") && e.contains("Read-only file system"), "{e}");
+    assert_eq!(Reader::open(&path).unwrap().findings().unwrap().len(), 1);
+    store::check(&path).unwrap();
 }
 
 fn addr(n: u32) -> Addr {

@@ -462,9 +462,14 @@ impl Devices {
     pub(super) fn restore(&mut self, site: &Site, mut devices: Vec<Device>, mut bindings: Vec<(Addr, Binding)>, since: Option<Timestamp>) {
         self.since = since;
         devices.sort_by_key(|d| (d.last_seen, d.id));
+        let now = devices.last().map(|d| d.last_seen).unwrap_or_default();
         for mut d in devices {
             d.decision = self.decisions.get(&d.id).copied();
             d.place(site);
+            // A permission that had run out before the restart, while its device was away, does not run out again.
+            if let Some(x) = d.decision {
+                d.status = x.status(now);
+            }
             match d.id {
                 DeviceId::Mac(m) => drop(self.by_mac.insert(m, Known { device: d, sources: Sources::default() })),
                 DeviceId::Addr(a) => drop(self.behind.insert(a, d)),

@@ -288,7 +288,9 @@ pub fn render(template: &str, value: &dyn Fn(&str) -> Option<String>) -> String 
             out.push('}');
             after
         } else if let Some((name, after)) = brace.get(1..).and_then(|b| b.split_once('}')) {
-            out.push_str(&value(name.trim()).unwrap_or_default());
+            // `{key|words}`: the words stand where there is no value.
+            let (key, otherwise) = name.split_once('|').unwrap_or((name, ""));
+            out.push_str(&value(key.trim()).filter(|v| !v.is_empty()).unwrap_or_else(|| otherwise.to_owned()));
             after
         } else {
             out.push_str(brace);

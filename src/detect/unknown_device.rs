@@ -310,6 +310,7 @@ fn finding(d: &Device, story: &str, said: &Said, event: Option<&Event>, scene: &
     f.set("role", d.role.word());
     if let Some(s) = said.ended {
         f.set("decision", s.word());
+        f.set("standing", if s == Status::Expired { "is no longer permitted" } else { "was refused by a person" });
     }
     f.set("identified_by", if d.mac.is_some() { "mac" } else { "ip" });
     f.set("ledger_lines", scene.site.ledger.iter().count());

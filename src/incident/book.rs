@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Most findings kept; beyond, the mildest and oldest leave. An incident's findings leave last.
 pub(super) const MAX_FINDINGS: usize = 20_000;
-/// Most incidents kept; beyond, findings are kept without one.
+/// Most incidents kept; beyond, those that are over for longest leave. Their findings keep their number.
 pub(super) const MAX_INCIDENTS: usize = 10_000;
 /// Most findings of one incident; further ones belong to it but are not listed.
 const MAX_MEMBERS: usize = 512;
@@ -89,6 +89,7 @@ pub struct Book {
     pub(super) next: u64,
     evicted: u64,
     unopened: u64,
+    retired: u64,
     /// Findings of before a restart: what is said of them now is joined to what was said.
     pub(super) resumed: BTreeSet<u64>,
     /// Those of them of which nothing was said since.
@@ -251,6 +252,9 @@ impl Book {
     }
     fn open(&mut self, ts: Timestamp) -> Option<usize> {
         if self.incidents.len() >= MAX_INCIDENTS {
+            self.retire(ts);
+        }
+        if self.incidents.len() >= MAX_INCIDENTS {
             self.unopened += 1;
             return None;
         }
@@ -259,6 +263,27 @@ impl Book {
         self.numbers.push(self.opened);
         self.links.push(Links { first: ts, last: ts, ..Links::default() });
         Some(self.incidents.len() - 1)
+    }
+    /// Makes room: of the incidents that are over at `now`, a hundredth of the book leaves at once, those that are over for longest first.
+    fn retire(&mut self, now: Timestamp) {
+        let over = self.links.iter().zip(&self.numbers).filter(|(l, _)| l.last + APART < now);
+        let mut order: Vec<(Timestamp, u64)> = over.map(|(l, n)| (l.last, *n)).collect();
+        order.sort_unstable();
+        for (_, number) in order.into_iter().take(MAX_INCIDENTS / 100) {
+            let Ok(at) = self.numbers.binary_search(&number) else { continue };
+            let (old, ..) = (self.links.remove(at), self.incidents.remove(at), self.numbers.remove(at));
+            for (names, index) in [(&old.own, &mut self.by_own), (&old.entered, &mut self.by_entered)] {
+                for name in names {
+                    if index.get_mut(name).is_some_and(|numbers| numbers.remove(&number) && numbers.is_empty()) {
+                        index.remove(name);
+                    }
+                }
+            }
+            self.names = self.names.saturating_sub(old.own.len() + old.entered.len());
+            self.dirty.remove(&number);
+            self.closed.remove(&number);
+            self.retired += 1;
+        }
     }
     /// Two incidents turn out to be one: the older keeps its id, the younger's findings move.
     fn fold(&mut self, into: usize, from: usize) {
@@ -305,7 +330,7 @@ impl Book {
     pub fn held(&self) -> [(&'static str, usize, u64); 4] {
         [
             ("findings", self.kept.len(), self.evicted),
-            ("incidents", self.incidents.len(), self.unopened),
+            ("incidents", self.incidents.len(), self.unopened + self.retired),
             ("incident_names", self.names, self.unnamed),
             self.mutes.held(),
         ]

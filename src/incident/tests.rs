@@ -303,3 +303,22 @@ fn an_incident_is_over_after_a_day_or_when_a_person_says_so_until_it_goes_on() {
     d.admit(finding("backup-attack", 300.0, "10.10.30.30", &["10.10.20.30"], Severity::High));
     assert!(d.book.is_tense(at(301.0)), "it goes on");
 }
+
+#[test]
+fn a_book_that_is_full_of_what_is_over_still_opens_incidents() {
+    let mut d = Desk::new();
+    let day = 86_400.0;
+    for n in 0..10_050u32 {
+        let orig = format!("10.{}.{}.{}", 100 + n / 62_500, n / 250 % 250, n % 250 + 1);
+        let mut f = finding("scan", f64::from(n) * 60.0, &orig, &[], Severity::Medium);
+        f.set("n", n);
+        d.book.admit(f, &d.site, &d.assets, &Coverage::default());
+    }
+    d.book.settle(&d.site, &d.assets);
+    let [_, (_, held, gone), (_, names, _), _] = d.book.held();
+    assert!(held <= 10_000 && gone == 100 && names == held, "{held} {gone} {names}");
+    assert_eq!(d.book.incidents().last().unwrap().id, "I10050");
+    // Who was in one that has left opens another; nothing refers to what is gone.
+    d.admit(finding("smb-fanout", 10_060.0 * 60.0 + day, "10.100.0.1", &["10.10.10.11"], Severity::High));
+    assert_eq!(d.book.incidents().last().unwrap().id, "I10051");
+}

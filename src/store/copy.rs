@@ -19,7 +19,7 @@ pub fn backup(from: &Path, to: &Path) -> Result<u64, StoreError> {
     check(from)?;
     let partial = beside(to, ".partial");
     let result = copy(from, &partial).and_then(|()| settle(&partial)).and_then(|()| {
-        std::fs::rename(&partial, to).map_err(|e| StoreError::io("write", to, &e))?;
+        name(&partial, to)?;
         std::fs::metadata(to).map(|m| m.len()).map_err(|e| StoreError::io("read", to, &e))
     });
     if result.is_err() {
@@ -27,6 +27,13 @@ pub fn backup(from: &Path, to: &Path) -> Result<u64, StoreError> {
         let _ = std::fs::remove_file(&partial);
     }
     result
+}
+
+/// Gives a file that is whole its name, so that a power cut does not take it away again.
+fn name(partial: &Path, to: &Path) -> Result<(), StoreError> {
+    std::fs::rename(partial, to).map_err(|e| StoreError::io("write", to, &e))?;
+    let dir = to.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(dir).and_then(|d| d.sync_all()).map_err(|e| StoreError::io("write", dir, &e))
 }
 
 /// One file that is whole: no log beside it, on the disk, and not marked as open.
@@ -62,7 +69,7 @@ pub fn restore(from: &Path, to: &Path) -> Result<Option<PathBuf>, StoreError> {
     let partial = beside(to, ".partial");
     copy(from, &partial).and_then(|()| settle(&partial)).inspect_err(|_| drop(std::fs::remove_file(&partial)))?;
     let kept = if to.exists() { Some(put_aside(to)?) } else { None };
-    std::fs::rename(&partial, to).map_err(|e| StoreError::io("write", to, &e))?;
+    name(&partial, to)?;
     Ok(kept)
 }
 

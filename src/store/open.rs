@@ -119,6 +119,8 @@ impl Store {
         c.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
         c.pragma_update(None, "foreign_keys", true)?;
         c.pragma_update(None, "trusted_schema", false)?;
+        // The sensor may write in its own directory only.
+        c.pragma_update(None, "temp_store", "MEMORY")?;
         schema::migrate(&mut c, path, MIGRATIONS)?;
         c.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('open', 'yes')", [])?;
         c.set_prepared_statement_cache_capacity(64);

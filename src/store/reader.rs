@@ -6,7 +6,7 @@ use super::{StoreError, schema};
 use crate::assets::{Memory, Status};
 use crate::base::Timestamp;
 use crate::incident::{Fits, Kept, Pages, Story};
-use rusqlite::{Connection, OpenFlags, Row, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub struct Loaded {
     pub last_mute: u64,
     /// A person stopped learning.
     pub paused: bool,
+    /// Packet time of the last commit: from then on the sensor was away.
+    pub last_ts: Option<Timestamp>,
     /// Rows that could not be used: of detectors that exist no more, or not ours.
     pub skipped: u64,
 }
@@ -67,9 +69,14 @@ impl Loaded {
             mutes: mutes(c, "WHERE ended IS NULL")?,
             last_mute: last.map_or(0, i64::unsigned_abs),
             paused: c.query_row("SELECT count(*) FROM learning WHERE kind = 'paused' AND until IS NULL", [], |r| r.get::<_, i64>(0))? > 0,
+            last_ts: meta(c, "last_ts")?.and_then(|v| v.parse().ok()).map(ts),
             skipped,
         })
     }
+}
+
+fn meta(c: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
+    c.query_row("SELECT value FROM meta WHERE key = ?1", [key], |r| r.get(0)).optional()
 }
 
 /// Findings; what cannot be read is counted.
@@ -298,6 +305,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     let c = Connection::open_with_flags(path, flags)?;
     c.busy_timeout(Duration::from_secs(2))?;
     c.pragma_update(None, "trusted_schema", false)?;
+    c.pragma_update(None, "temp_store", "MEMORY")?;
     match c.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get::<_, i64>(0)) {
         Err(rusqlite::Error::SqliteFailure(e, _))
             if matches!(e.code, rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly) && !beside(path, "-wal").exists() =>

@@ -2,6 +2,7 @@
 
 use crate::assets::{DeviceId, Memory, Status};
 use crate::base::{Severity, Timestamp};
+use crate::event::Coverage;
 use crate::incident::{Fits, Kept, Story};
 
 /// A finding: as the sensor goes on with it, and as people read it (a record of `findings.json`).
@@ -156,6 +157,8 @@ pub struct Batch {
     pub learned: Memory,
     /// Devices of which nothing is new but when they were last seen.
     pub seen: Vec<(DeviceId, Timestamp)>,
+    /// What was seen and what not in this run so far.
+    pub coverage: Option<Coverage>,
     /// The highest numbers ever given to findings and incidents.
     pub numbers: (u64, u64),
     /// The packet time of the batch.

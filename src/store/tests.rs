@@ -120,7 +120,7 @@ fn what_went_in_comes_back() {
         assert!(l.memory.edges.contains(&want.edges[0]) && l.memory.offers.contains(&want.offers[0]) && l.memory.users.contains(&want.users[0]));
         assert!(l.memory.uses.contains(&want.uses[0]) && l.memory.places.contains(&want.places[0]));
     }
-    assert_eq!(l.memory.since, Some(at(0)));
+    assert_eq!((l.memory.since, l.last_ts), (Some(at(0)), Some(at(9))));
 }
 
 #[test]

@@ -11,7 +11,13 @@ pub(super) fn write(c: &Connection, b: &Batch) -> rusqlite::Result<()> {
     for (id, into) in &b.merged {
         c.prepare_cached("UPDATE incidents SET merged_into = ?2 WHERE id = ?1")?.execute(params![id, into])?;
     }
-    keep_numbers(c, b.numbers)
+    keep_numbers(c, b.numbers)?;
+    let last = Some(("last_ts", ns(b.now).to_string())).filter(|_| b.now.0 > 0);
+    let coverage = b.coverage.and_then(|seen| Some(("coverage", serde_json::to_string(&seen).ok()?)));
+    for (key, value) in last.into_iter().chain(coverage) {
+        c.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?.execute(params![key, value])?;
+    }
+    Ok(())
 }
 
 fn finding(c: &Connection, row: &FindingRow) -> rusqlite::Result<()> {

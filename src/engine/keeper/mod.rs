@@ -7,9 +7,9 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use crate::base::Timestamp;
+use crate::base::{Severity, Timestamp};
 use crate::event::Event;
-use crate::incident::{Around, Kept, number};
+use crate::incident::{Around, Incident, Kept, number};
 use crate::output::record::{FindingRecord, IncidentRecord};
 use crate::output::{Run, Sink, SinkError, Words};
 use crate::store::{Carried, Deed, Keep, Reply, Store};
@@ -23,8 +23,11 @@ use sweep::Sweep;
 
 /// Portions on their way to the writer.
 const QUEUE: usize = 64;
-/// Longest wait for the disk when the sensor stops.
-const LAST: Duration = Duration::from_secs(4);
+/// Packet time in which an incident that only goes on is told once: what stops if a host is cut off takes a look over all uses. A new one, or one that
+/// has become worse, does not wait.
+const RETOLD: crate::base::Span = crate::base::Span::secs(5);
+/// Longest waits for the disk when the sensor stops, until it takes what was found last and until it has written it: a service has five seconds.
+const LAST: (Duration, Duration) = (Duration::from_millis(1_500), Duration::from_secs(3));
 
 /// What the writer passes on when it is on the disk, or when the disk refused it.
 #[derive(Clone, Debug)]
@@ -111,7 +114,10 @@ pub struct Keeper {
     path: String,
     portion: Portion,
     findings: HashMap<u64, Seen>,
-    incidents: BTreeMap<String, u32>,
+    /// Revision and severity of each incident as handed over.
+    incidents: BTreeMap<String, (u32, Severity)>,
+    /// When incidents were told anew for the last time.
+    retold: Timestamp,
     sweep: Sweep,
     begun: bool,
 }
@@ -136,6 +142,7 @@ impl Keeper {
             portion: Portion::default(),
             findings: HashMap::new(),
             incidents: BTreeMap::new(),
+            retold: Timestamp(0),
             sweep: Sweep::default(),
             begun: false,
         }
@@ -152,7 +159,7 @@ impl Keeper {
         for k in run.book.findings() {
             self.findings.extend(number(&k.id).map(|n| (n, (k.rev, k.incident.clone(), k.muted))));
         }
-        self.incidents.extend(run.book.incidents().iter().map(|i| (i.id.clone(), i.rev)));
+        self.incidents.extend(run.book.incidents().iter().map(|i| (i.id.clone(), (i.rev, i.severity))));
     }
     /// Hands over what has gathered, if there is room; else it waits here.
     fn hand_over(&mut self, run: &Run<'_>) {
@@ -174,17 +181,21 @@ impl Keeper {
         self.portion.finding(n, k.clone(), tell && k.muted == 0, &self.counts);
     }
     /// Incidents that were told anew, and findings that moved with them.
-    fn stories(&mut self, run: &Run<'_>) {
+    fn stories(&mut self, now: Timestamp, run: &Run<'_>, all: bool) {
         let book = run.book;
-        let new: Vec<usize> = (0..).zip(book.incidents()).filter(|(_, i)| self.incidents.get(&i.id) != Some(&i.rev)).map(|(n, _)| n).collect();
-        if new.is_empty() && book.incidents().len() == self.incidents.len() {
+        let known = |i: &Incident| self.incidents.get(&i.id).copied();
+        let new: Vec<usize> = (0..).zip(book.incidents()).filter(|(_, i)| known(i).is_none_or(|(rev, _)| rev != i.rev)).map(|(n, _)| n).collect();
+        let moved = book.incidents().len() != self.incidents.len();
+        let worse = moved || new.iter().filter_map(|at| book.incidents().get(*at)).any(|i| known(i).is_none_or(|(_, was)| i.severity > was));
+        if new.is_empty() && !moved || !worse && !all && now.since(self.retold) < RETOLD {
             return;
         }
+        self.retold = now;
         let around = Around::of(run.assets, book);
         for at in new {
             let Some(story) = book.story(at) else { continue };
             let record = IncidentRecord::new(&story.incident, run, &around, &*self.words, run.lang);
-            self.incidents.insert(story.incident.id.clone(), story.incident.rev);
+            self.incidents.insert(story.incident.id.clone(), (story.incident.rev, story.incident.severity));
             self.portion.incident(story, record, &self.counts);
         }
         let mut into: BTreeMap<String, String> = BTreeMap::new();
@@ -208,6 +219,7 @@ impl Keeper {
         // One sweep at a time waits for the disk; what was not swept is swept later.
         if all || !self.portion.swept && !self.counts.refusing.load(Ordering::Relaxed) {
             self.sweep.run(now, run.assets, &mut self.portion, all);
+            self.portion.coverage = Some(*run.coverage);
         }
     }
 }
@@ -233,7 +245,7 @@ impl Sink for Keeper {
     fn tick(&mut self, now: Timestamp, run: &Run<'_>) {
         self.begin(run);
         self.portion.now = now;
-        self.stories(run);
+        self.stories(now, run, false);
         if self.sweep.is_due(now) {
             self.learned(now, run, false);
         }
@@ -254,19 +266,19 @@ impl Sink for Keeper {
     }
     fn finish(&mut self, run: &Run<'_>) -> Result<(), SinkError> {
         self.begin(run);
-        self.stories(run);
         let now = run.last_ts.unwrap_or(self.portion.now);
+        self.stories(now, run, true);
         self.portion.now = now;
         self.learned(now, run, true);
         self.portion.numbers = run.book.numbers();
         let failed = |reason: &str| Err(SinkError { path: self.path.clone(), reason: reason.to_owned() });
         let Some(to) = self.to.take() else { return failed("the thread that writes could not be started") };
         Counts::add(&self.counts.waiting, 1);
-        if to.send_timeout(std::mem::take(&mut self.portion), LAST).is_err() {
+        if to.send_timeout(std::mem::take(&mut self.portion), LAST.0).is_err() {
             return failed("the disk did not take what was found last");
         }
         drop(to);
-        match self.over.recv_timeout(LAST) {
+        match self.over.recv_timeout(LAST.1) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(reason)) => failed(&reason),
             Err(_) => failed("the disk did not take what was found last in time"),

@@ -3,6 +3,7 @@
 use super::Counts;
 use crate::assets::{DeviceId, Memory};
 use crate::base::Timestamp;
+use crate::event::Coverage;
 use crate::incident::{Kept, Story, number};
 use crate::output::record::IncidentRecord;
 use crate::store::{Deed, Reply};
@@ -30,6 +31,8 @@ pub(super) struct Portion {
     pub seen: Vec<(DeviceId, Timestamp)>,
     /// It holds a sweep over everything learned.
     pub swept: bool,
+    /// What was seen and what not in this run.
+    pub coverage: Option<Coverage>,
     /// Numbers given.
     pub numbers: (u64, u64),
     /// Packet time.
@@ -94,6 +97,7 @@ impl Portion {
             }
         }
         self.learn(later.learned, later.seen, later.swept);
+        self.coverage = later.coverage.or(self.coverage);
         self.numbers = (self.numbers.0.max(later.numbers.0), self.numbers.1.max(later.numbers.1));
         self.now = self.now.max(later.now);
     }

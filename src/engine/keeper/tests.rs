@@ -1,4 +1,5 @@
 //! Nothing is told as saved that is not on the disk; nothing waits for the disk; nothing grows without end while the disk refuses.
+#![allow(clippy::disallowed_methods, reason = "these tests wait for a disk, and measure it")]
 
 use super::*;
 use crate::assets::{Assets, Status};
@@ -251,4 +252,60 @@ fn what_was_learned_is_written_as_it_changes_and_whole_at_the_end() {
     assert_eq!(count("max(last_seen) FROM seen"), at(100.0).0 as i64);
     assert_eq!(count("max(last) FROM bindings"), at(100.0).0 as i64, "the end is exact");
     assert_eq!(before.lost.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_slow_disk_makes_nobody_wait_and_the_newest_revision_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut s = Sensor::new(dir.path());
+    // Another writer holds the file: every commit waits for it.
+    let other = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
+    other.busy_timeout(Duration::from_secs(5)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (began, mut longest) = (Instant::now(), Duration::ZERO);
+    for n in 0..1_000u32 {
+        let one = Instant::now();
+        s.find("scan", f64::from(n), &format!("10.10.10.{}", n % 200 + 1), Severity::Medium);
+        longest = longest.max(one.elapsed());
+    }
+    assert!(began.elapsed() < Duration::from_secs(4) && longest < Duration::from_millis(500), "{:?}, longest {longest:?}", began.elapsed());
+    other.execute_batch("COMMIT").unwrap();
+    let counts = s.keeper.counts();
+    let told = s.finish().unwrap();
+    assert!(counts.superseded.load(Ordering::Relaxed) > 500 && counts.lost.load(Ordering::Relaxed) == 0, "{counts:?}");
+    assert!(findings(&told).iter().all(|(_, _, saved)| *saved));
+    let there = Reader::open(&dir.path().join(FILE)).unwrap().revisions().unwrap();
+    assert_eq!((there.len(), there.iter().all(|(_, rev)| *rev == 5)), (200, true));
+}
+
+/// How long the analyst is held up by a look at everything that 5,000 devices leave. Measured, not judged: `cargo test -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn how_long_a_sweep_takes() {
+    use crate::assets::{Device, DeviceId, Edge, Joint, Memory, Use};
+    use crate::base::{Addr, Mac, Service};
+    let (dir, addr) = (tempfile::tempdir().unwrap(), |n: u32| Addr::v4(0x0a0a_0000 + n));
+    let mut s = Sensor::new(dir.path());
+    let mut m = Memory::default();
+    for n in 0..5_000u32 {
+        m.devices.push(Device::restored(DeviceId::Mac(Mac::from_u64(0x0e00_0000 + u64::from(n))), at(0.0), at(60.0), 1));
+        let of = Use { service: Service::Smb, first_ts: at(0.0), last_ts: at(60.0), flows: 1 };
+        m.uses.extend((0..25).map(|k| Joint { user: addr(n), host: addr(k), proto: 6, port: k as u16, of }));
+        let edge = Edge { first_ts: at(0.0), last_ts: at(60.0), flows: 1, held_back: false };
+        m.edges.extend((0..4).map(|k| (addr(n), addr(k), Service::Smb, edge)));
+    }
+    s.assets.restore(m);
+    for (what, secs) in [("first", 61.0), ("a minute later", 122.0), ("an hour later", 3_700.0)] {
+        let began = Instant::now();
+        s.tick(secs);
+        println!("{what}: {:?}", began.elapsed());
+        std::thread::sleep(Duration::from_secs(4));
+    }
+    s.find("ransomware-smb", 3_701.0, "10.10.0.5", Severity::Critical);
+    let began = Instant::now();
+    s.tick(3_702.0);
+    println!("with a new incident: {:?}", began.elapsed());
+    let began = Instant::now();
+    s.finish().unwrap();
+    println!("all of it, written at the end: {:?}", began.elapsed());
 }

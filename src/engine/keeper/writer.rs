@@ -84,6 +84,7 @@ impl Writer {
             deeds: p.deeds.iter().map(|(d, _)| d.clone()).collect(),
             learned: p.learned.clone(),
             seen: p.seen.clone(),
+            coverage: p.coverage,
             numbers: p.numbers,
             now: p.now,
         };
