@@ -24,16 +24,53 @@ pub struct Memory {
     pub since: Option<Timestamp>,
 }
 
+impl Memory {
+    /// How many rows that is.
+    pub fn rows(&self) -> usize {
+        let hosts = self.devices.len() + self.bindings.len() + self.offers.len() + self.users.len();
+        hosts + self.edges.len() + self.uses.len() + self.places.len()
+    }
+    /// Takes rows out, at most so many.
+    pub fn take(&mut self, most: usize) -> Memory {
+        fn part<T>(from: &mut Vec<T>, room: &mut usize) -> Vec<T> {
+            let taken = from.split_off(from.len().saturating_sub(*room));
+            *room -= taken.len();
+            taken
+        }
+        let room = &mut most.max(1);
+        Memory {
+            devices: part(&mut self.devices, room),
+            bindings: part(&mut self.bindings, room),
+            edges: part(&mut self.edges, room),
+            offers: part(&mut self.offers, room),
+            users: part(&mut self.users, room),
+            uses: part(&mut self.uses, room),
+            places: part(&mut self.places, room),
+            since: self.since,
+        }
+    }
+    /// Adds rows behind those that are there.
+    pub fn add(&mut self, later: Memory) {
+        self.devices.extend(later.devices);
+        self.bindings.extend(later.bindings);
+        self.edges.extend(later.edges);
+        self.offers.extend(later.offers);
+        self.users.extend(later.users);
+        self.uses.extend(later.uses);
+        self.places.extend(later.places);
+        self.since = self.since.or(later.since);
+    }
+}
+
 impl Assets {
     /// Everything that outlives a restart, in no order that matters.
     pub fn memory(&self) -> Memory {
-        let (offers, users) = self.services.all();
         Memory {
             devices: self.devices.iter().cloned().collect(),
             bindings: self.devices.bindings().collect(),
             edges: self.edges.iter().collect(),
-            offers,
-            users,
+            offers: self.services.offered().collect(),
+            users: self.services.users().collect(),
             uses: self.uses.iter().collect(),
             places: self.accounts.places().map(|(user, host, ts)| (user.to_owned(), host, ts)).collect(),
             since: self.since(),

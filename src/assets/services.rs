@@ -56,9 +56,13 @@ impl Services {
     pub fn since(&self, a: Addr, proto: u8, port: u16) -> Option<Timestamp> {
         self.offered.get(&(a, proto, port)).copied()
     }
-    /// Everything: who offers what since when, and the counters of users.
-    pub fn all(&self) -> (Vec<Offer>, Vec<Users>) {
-        (self.offered.iter().map(|(k, ts)| (*k, *ts)).collect(), self.users.iter().map(|(k, n)| (*k, *n)).collect())
+    /// All services, and when each was first used.
+    pub fn offered(&self) -> impl Iterator<Item = Offer> {
+        self.offered.iter().map(|(k, ts)| (*k, *ts))
+    }
+    /// The counters of their users.
+    pub fn users(&self) -> impl Iterator<Item = Users> {
+        self.users.iter().map(|(k, n)| (*k, *n))
     }
     /// Takes up what was known before a restart.
     pub(super) fn restore(&mut self, mut offers: Vec<Offer>, mut users: Vec<Users>) {

@@ -105,11 +105,19 @@ pub struct Around {
 impl Around {
     /// Of what was learned so far.
     pub fn of(assets: &Assets, book: &Book) -> Around {
-        let mut by_host: Vec<Joint> = assets.uses.iter().collect();
+        Around::with(assets, book, &|_| true)
+    }
+    /// The same for these incidents alone: of all uses only those of their hosts are looked at closely.
+    pub fn about<'a>(assets: &Assets, book: &Book, incidents: impl IntoIterator<Item = &'a Incident>) -> Around {
+        let hosts: BTreeSet<Addr> = incidents.into_iter().flat_map(story).collect();
+        Around::with(assets, book, &|a| hosts.contains(a))
+    }
+    fn with(assets: &Assets, book: &Book, wanted: &dyn Fn(&Addr) -> bool) -> Around {
+        let mut by_host: Vec<Joint> = assets.uses.iter().filter(|j| wanted(&j.host) || wanted(&j.user)).collect();
         let mut by_user = by_host.clone();
         by_host.sort_unstable_by_key(|j| (j.host, j.proto, j.port, j.user));
         by_user.sort_unstable_by_key(|j| (j.user, j.host, j.proto, j.port));
-        let mut out: Vec<_> = assets.edges.iter().collect();
+        let mut out: Vec<_> = assets.edges.iter().filter(|e| wanted(&e.0)).collect();
         out.sort_unstable_by_key(|(orig, resp, service, _)| (*orig, *resp, *service));
         let mut places: BTreeMap<String, Vec<Addr>> = BTreeMap::new();
         for (user, host, _) in assets.accounts.places() {
@@ -140,6 +148,12 @@ impl Outlook {
         let story: BTreeSet<Addr> = incident.hosts.iter().filter_map(|h| h.parse().ok()).collect();
         Outlook { next: next(incident, &story, site, assets, around), cards: cards(incident, &story, site, assets, around) }
     }
+}
+
+/// Every address that an outlook of the incident looks from.
+fn story(incident: &Incident) -> BTreeSet<Addr> {
+    let steps = incident.path.iter().flat_map(|h| [h.from, h.to]);
+    incident.hosts.iter().chain([&incident.patient_zero]).filter_map(|h| h.parse().ok()).chain(steps).collect()
 }
 
 /// A host is the intruder's if he got in, or if it acted.

@@ -20,6 +20,20 @@ pub enum Stage {
     Impact,
 }
 
+impl Stage {
+    /// The word in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Stage::Entry => "entry",
+            Stage::Recon => "recon",
+            Stage::Privilege => "privilege",
+            Stage::Spread => "spread",
+            Stage::Staging => "staging",
+            Stage::Impact => "impact",
+        }
+    }
+}
+
 /// The stage that a detector's finding stands for; a detector without a line is a way in.
 pub fn stage_of(detector: &str) -> Stage {
     match detector {

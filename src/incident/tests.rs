@@ -26,7 +26,10 @@ impl Desk {
         }
     }
     fn outlook(&self, n: usize) -> Outlook {
-        Outlook::of(&self.book.incidents()[n], &self.site, &self.assets, &Around::of(&self.assets, &self.book))
+        let of = |around: &Around| Outlook::of(&self.book.incidents()[n], &self.site, &self.assets, around);
+        let all = of(&Around::of(&self.assets, &self.book));
+        assert_eq!(all, of(&Around::about(&self.assets, &self.book, [&self.book.incidents()[n]])), "what one incident needs is in both");
+        all
     }
     fn admit(&mut self, f: Finding) -> Admitted {
         let at = self.book.admit(f, &self.site, &self.assets, &Coverage::default());

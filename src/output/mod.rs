@@ -21,7 +21,7 @@ pub use eve::Eve;
 pub use file::OutFile;
 pub use flows::Flows;
 pub use json::{Report, append};
-pub use words::{BareWords, Words, placeholder};
+pub use words::{BareWords, Words, placeholder, serde_word};
 
 use crate::assets::Assets;
 use crate::base::{Lang, Timestamp};

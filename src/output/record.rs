@@ -2,11 +2,10 @@
 
 use super::{Run, Words};
 use crate::assets::Device;
-use crate::base::{Lang, Mac, Timestamp};
+use crate::base::{Lang, Timestamp};
 use crate::event::Coverage;
 use crate::flow::community_id;
-use crate::incident::{Around, Card, Hop, Incident, Kept, Next, Outlook, Served, Stage};
-use crate::store::DeviceRow;
+use crate::incident::{Around, Card, Hop, Incident, Kept, Next, Outlook, Served};
 use crate::wire::Weird;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -180,37 +179,6 @@ impl From<&Device> for DeviceRecord {
             vlan: d.vlan,
             first_packet: d.first_packet,
         }
-    }
-}
-
-/// A row of the store. What follows from the MAC is not kept there.
-impl From<DeviceRow> for DeviceRecord {
-    fn from(d: DeviceRow) -> Self {
-        let mac = d.mac.parse::<Mac>().ok();
-        DeviceRecord {
-            vendor: mac.and_then(crate::site::vendor).unwrap_or_default().to_owned(),
-            randomised: mac.is_some_and(Mac::is_local),
-            id: d.id,
-            mac: d.mac,
-            ips: d.ips,
-            names: d.names,
-            role: d.role,
-            zone: d.zone,
-            first_seen: d.first_seen.to_string(),
-            last_seen: d.last_seen.to_string(),
-            status: d.status,
-            gateway: d.gateway,
-            vlan: d.vlan,
-            first_packet: d.first_packet,
-        }
-    }
-}
-
-/// The word an enumeration serialises to.
-pub fn serde_word(v: &impl Serialize) -> String {
-    match serde_json::to_value(v) {
-        Ok(Value::String(s)) => s,
-        _ => String::new(),
     }
 }
 
@@ -523,7 +491,7 @@ impl IncidentRecord {
             opened: i.opened.to_string(),
             last_ts: i.last_ts.to_string(),
             severity: i.severity.word().to_owned(),
-            stage: stage_word(i.stage).to_owned(),
+            stage: i.stage.word().to_owned(),
             patient_zero: i.patient_zero.clone(),
             origin: i.origin.to_owned(),
             hosts: i.hosts.clone(),
@@ -532,24 +500,12 @@ impl IncidentRecord {
             files_lost: i.files_lost,
             summary: words.incident(i, &mine, lang),
             next,
-            stages: i.stages.iter().map(|(s, ts)| StageRecord { stage: stage_word(*s).to_owned(), ts: ts.to_string() }).collect(),
+            stages: i.stages.iter().map(|(s, ts)| StageRecord { stage: s.word().to_owned(), ts: ts.to_string() }).collect(),
             accounts: i.accounts.iter().map(|(user, ts)| AccountRecord { user: user.clone(), ts: ts.to_string() }).collect(),
             origin_why: i.clues.iter().map(|c| c.words(lang)).collect(),
             next_hosts: outlook.next.iter().map(|n| NextRecord::new(n, lang)).collect(),
             if_cut: outlook.cards.iter().map(|c| CutRecord::new(c, lang)).collect(),
         }
-    }
-}
-
-/// The stage's word in files.
-pub const fn stage_word(s: Stage) -> &'static str {
-    match s {
-        Stage::Entry => "entry",
-        Stage::Recon => "recon",
-        Stage::Privilege => "privilege",
-        Stage::Spread => "spread",
-        Stage::Staging => "staging",
-        Stage::Impact => "impact",
     }
 }
 

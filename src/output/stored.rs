@@ -2,7 +2,8 @@
 
 use super::record::{DeviceRecord, FindingRecord, IncidentRecord};
 use super::saved::{self, SavedError};
-use crate::store::{FILE, Reader, StoreError};
+use crate::base::Mac;
+use crate::store::{DeviceRow, FILE, Reader, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::Path;
@@ -26,6 +27,29 @@ pub enum ListError {
         /// Why.
         reason: String,
     },
+}
+
+/// A row of the store. What follows from the MAC is not kept there.
+impl From<DeviceRow> for DeviceRecord {
+    fn from(d: DeviceRow) -> Self {
+        let mac = d.mac.parse::<Mac>().ok();
+        DeviceRecord {
+            vendor: mac.and_then(crate::site::vendor).unwrap_or_default().to_owned(),
+            randomised: mac.is_some_and(Mac::is_local),
+            id: d.id,
+            mac: d.mac,
+            ips: d.ips,
+            names: d.names,
+            role: d.role,
+            zone: d.zone,
+            first_seen: d.first_seen.to_string(),
+            last_seen: d.last_seen.to_string(),
+            status: d.status,
+            gateway: d.gateway,
+            vlan: d.vlan,
+            first_packet: d.first_packet,
+        }
+    }
 }
 
 /// A record that is listed.

@@ -4,6 +4,7 @@ use crate::base::{Lang, Timestamp};
 use crate::detect::Finding;
 use crate::detect::signature::{Signature, Signatures, render};
 use crate::incident::{Incident, Kept};
+use serde::Serialize;
 use serde_json::Value;
 
 /// Titles, sentences, first steps and ATT&CK ids by detector.
@@ -19,6 +20,14 @@ pub trait Words {
     /// One sentence about an incident; `mine` are its findings, worst first.
     fn incident(&self, i: &Incident, _mine: &[&Kept], lang: Lang) -> String {
         i.summary(lang)
+    }
+}
+
+/// The word an enumeration serialises to.
+pub fn serde_word(v: &impl Serialize) -> String {
+    match serde_json::to_value(v) {
+        Ok(Value::String(s)) => s,
+        _ => String::new(),
     }
 }
 

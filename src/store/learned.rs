@@ -147,7 +147,7 @@ pub(super) fn read(c: &Connection) -> rusqlite::Result<(Memory, u64)> {
         devices: rows(
             c,
             &format!(
-                "SELECT d.id, d.ips, d.names, d.role, d.zone, d.vlan, d.status, d.gateway, d.first_seen, s.last_seen, d.first_packet FROM devices d JOIN seen s ON s.device = d.num ORDER BY s.last_seen DESC LIMIT {DEVICES}"
+                "SELECT d.id, d.ips, d.names, d.role, d.zone, d.vlan, d.status, d.gateway, d.first_seen, s.last_seen, d.first_packet FROM devices d JOIN seen s ON s.device = d.num ORDER BY s.last_seen - d.first_seen > 60000000000 DESC, s.last_seen DESC LIMIT {DEVICES}"
             ),
             no,
             read_device,

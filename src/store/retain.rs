@@ -3,16 +3,29 @@
 use super::open::ns;
 use super::{Store, StoreError};
 use crate::base::{Span, Timestamp};
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 /// Rows that leave a table in one call.
 const ROWS: i64 = 2_000;
 /// Pages of 4 KiB given back to the disk in one call.
 const PAGES: i64 = 1_024;
-/// Findings kept at most, whatever their age; the oldest leave. A flood of findings must not fill the disk.
-const FINDINGS: i64 = 200_000;
-/// Lines of the audit trail kept at most.
-const AUDIT: i64 = 1_000_000;
+/// Rows of each table at most, whatever their age, and in which order they leave: an attacker who makes devices, names or findings by the million must
+/// not fill the disk. Devices that were seen for less than a minute leave before all others, so that a flood of MACs pushes out itself.
+const CAPS: &[(&str, &str, i64, &str)] = &[
+    ("findings", "num", 200_000, "num"),
+    ("incidents", "num", 100_000, "num"),
+    ("bindings", "addr, mac, since", 524_288, "held <> 'past', last"),
+    ("names", "device, name", 524_288, "since"),
+    ("edges", "orig, resp, service", 131_072, "last_ts"),
+    ("services", "addr, proto, port", 131_072, "since"),
+    ("users", "addr, service", 131_072, "addr"),
+    ("uses", "user, host, proto, port", 262_144, "last_ts"),
+    ("places", "account, host", 131_072, "last_ts"),
+    ("audit", "num", 1_000_000, "num"),
+    ("segments", "path", 100_000, "last_ts"),
+];
+/// Devices at most; those about which a person decided stay.
+const DEVICES: i64 = 131_072;
 
 /// How long things are kept after they were last seen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,14 +49,28 @@ impl Default for Keep {
 /// What left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Pruned {
-    /// Rows.
-    pub rows: usize,
+    /// Rows that were too old.
+    pub aged: usize,
+    /// Rows that were too many.
+    pub evicted: usize,
     /// There is more to take out: the next call goes on.
     pub more: bool,
 }
 
+impl Pruned {
+    fn cap(&mut self, tx: &Connection, table: &str, key: &str, chosen: &str, most: i64) -> rusqlite::Result<()> {
+        let over = tx.prepare_cached(&format!("SELECT count(*) FROM {table}"))?.query_row([], |r| r.get::<_, i64>(0))? - most;
+        if over > 0 {
+            let sql = format!("DELETE FROM {table} WHERE ({key}) IN ({chosen})");
+            self.evicted += tx.prepare_cached(&sql)?.execute([over.min(ROWS)])?;
+            self.more |= over > ROWS;
+        }
+        Ok(())
+    }
+}
+
 impl Store {
-    /// Takes out what is older than it is to be kept. Devices about which a person decided stay.
+    /// Takes out what is older than it is to be kept, and what is more than there is room for. Devices about which a person decided stay.
     pub fn prune(&mut self, now: Timestamp, keep: &Keep) -> Result<Pruned, StoreError> {
         let before = |span: Span| ns(now - span);
         let (told, learned, flows) = (before(keep.told), before(keep.learned), before(keep.flows));
@@ -64,19 +91,22 @@ impl Store {
             ("DELETE FROM segments WHERE path IN (SELECT path FROM segments WHERE last_ts < ?1 LIMIT ?2)", flows),
         ] {
             let n = tx.prepare_cached(sql)?.execute(params![age, ROWS])?;
-            pruned.rows += n;
+            pruned.aged += n;
             pruned.more |= n as i64 >= ROWS;
         }
         // Services of hosts that are gone.
         let gone = "addr NOT IN (SELECT addr FROM bindings) AND 'ip-' || addr NOT IN (SELECT id FROM devices)";
         for (table, key, since) in [("services", "addr, proto, port", "since < ?1 AND "), ("users", "addr, service", "?1 IS NOT NULL AND ")] {
             let sql = format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {since}{gone} LIMIT ?2)");
-            pruned.rows += tx.prepare_cached(&sql)?.execute(params![learned, ROWS])?;
+            pruned.aged += tx.prepare_cached(&sql)?.execute(params![learned, ROWS])?;
         }
-        for (table, most) in [("findings", FINDINGS), ("audit", AUDIT)] {
-            let sql = format!("DELETE FROM {table} WHERE num IN (SELECT num FROM {table} WHERE num <= (SELECT max(num) FROM {table}) - ?1 LIMIT ?2)");
-            pruned.rows += tx.prepare_cached(&sql)?.execute(params![most, ROWS])?;
+        for (table, key, most, order) in CAPS {
+            let chosen = format!("SELECT {key} FROM {table} ORDER BY {order} LIMIT ?1");
+            pruned.cap(&tx, table, key, &chosen, *most)?;
         }
+        let chosen = "SELECT d.num FROM devices d JOIN seen s ON s.device = d.num WHERE d.id NOT IN (SELECT device FROM decisions) \
+                      ORDER BY s.last_seen - d.first_seen > 60000000000, s.last_seen LIMIT ?1";
+        pruned.cap(&tx, "devices", "num", chosen, DEVICES)?;
         tx.commit()?;
         self.conn.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
         Ok(pruned)

@@ -329,11 +329,11 @@ fn what_is_old_leaves_and_what_a_person_decided_stays() {
     s.commit(&Batch { deeds: vec![deed(Change::Decided(decided))], ..Batch::default() }).unwrap();
     let keep = Keep { told: Span::hours(24 * 100), learned: Span::hours(24 * 100), flows: Span::hours(24) };
     let pruned = s.prune(at(301 * day), &keep).unwrap();
-    assert!(pruned.rows >= 7 && !pruned.more, "{pruned:?}");
+    assert!(pruned.aged >= 7 && pruned.evicted == 0 && !pruned.more, "{pruned:?}");
     let l = s.load().unwrap();
     assert_eq!((l.pages.findings.len(), l.pages.stories.len(), l.pages.numbers), (1, 0, (3, 1)));
     assert_eq!((l.memory.devices.len(), l.memory.edges.len(), l.memory.bindings.len(), l.memory.offers.len()), (2, 1, 1, 1));
-    assert_eq!(s.prune(at(301 * day), &keep).unwrap().rows, 0);
+    assert_eq!(s.prune(at(301 * day), &keep).unwrap(), Pruned::default());
 }
 
 #[test]
@@ -380,4 +380,34 @@ fn a_closed_store_in_a_directory_that_is_not_ours_is_read_as_it_lies() {
     assert_eq!(read.unwrap().len(), 2);
     // The super-user may write everywhere.
     assert!(rustix::process::geteuid().is_root() || matches!(refused, Err(StoreError::Io { .. })));
+}
+
+#[test]
+fn a_flood_of_devices_does_not_fill_the_disk_and_pushes_out_itself() {
+    let f = Folder::new();
+    let mut s = open(&f.db());
+    s.commit(&Batch { learned: learned(2, 3_000), ..Batch::default() }).unwrap();
+    let flood = |n: u64| {
+        let mut d = Device::restored(DeviceId::Mac(Mac::from_u64(0x0200_0000_0000 + n)), at(5_000), at(5_000), n);
+        d.names = vec![format!("x{n}")];
+        d
+    };
+    let decided = Verdict { device: flood(0).id, ..verdict(0, Some(Status::Refused), None) };
+    let learned = Memory { devices: (0..135_000).map(flood).collect(), ..Memory::default() };
+    s.commit(&Batch { learned, deeds: vec![deed(Change::Decided(decided))], ..Batch::default() }).unwrap();
+    let (mut evicted, mut calls) = (0, 0);
+    loop {
+        let p = s.prune(at(5_001), &Keep::default()).unwrap();
+        (evicted, calls) = (evicted + p.evicted, calls + 1);
+        if !p.more {
+            break;
+        }
+    }
+    assert_eq!((evicted, calls), (135_001 - 131_072, 2));
+    let ids: Vec<String> = Reader::open(&f.db()).unwrap().devices().unwrap().into_iter().map(|d| d.id).collect();
+    assert_eq!(ids.len(), 131_072);
+    assert!(
+        ids.contains(&device(2, 0).id.to_string()) && ids.contains(&flood(0).id.to_string()),
+        "who was there longer, and who was decided about, stay"
+    );
 }

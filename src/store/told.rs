@@ -53,7 +53,6 @@ fn finding(c: &Connection, row: &FindingRow) -> rusqlite::Result<()> {
 fn incident(c: &Connection, row: &IncidentRow) -> rusqlite::Result<()> {
     let (s, i) = (&row.story, &row.story.incident);
     let state = serde_json::to_string(s).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
-    let stage = serde_json::to_value(i.stage).ok();
     c.prepare_cached(
         "INSERT INTO incidents (num, id, rev, opened, last_ts, severity, stage, patient_zero, closed, record, state) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
@@ -67,7 +66,7 @@ fn incident(c: &Connection, row: &IncidentRow) -> rusqlite::Result<()> {
         ns(i.opened),
         ns(i.last_ts),
         i.severity.word(),
-        stage.as_ref().and_then(|v| v.as_str()).unwrap_or_default(),
+        i.stage.word(),
         i.patient_zero,
         opt_ns(s.closed),
         row.record,

@@ -4,7 +4,8 @@ use super::view::Changes;
 use crate::base::Timestamp;
 use crate::event::{Event, EventKind, PortNews};
 use crate::output::Run;
-use crate::output::record::{BlockedRecord, TableRecord, WeirdRecord, serde_word};
+use crate::output::record::{BlockedRecord, TableRecord, WeirdRecord};
+use crate::output::serde_word;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

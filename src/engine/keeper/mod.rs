@@ -88,12 +88,16 @@ pub struct Counts {
     pub lost: AtomicU64,
     /// Longest commit so far, in microseconds.
     pub longest: AtomicU64,
-    /// Rows that were too old.
+    /// Rows that left the store because they were too old.
     pub pruned: AtomicU64,
+    /// Rows that left because a table was full.
+    pub evicted: AtomicU64,
     /// Portions that wait for the writer now.
     pub waiting: AtomicU64,
     /// The disk refuses now.
     pub refusing: AtomicBool,
+    /// What was learned is still being written.
+    pub sweeping: AtomicBool,
 }
 
 impl Counts {
@@ -191,7 +195,7 @@ impl Keeper {
             return;
         }
         self.retold = now;
-        let around = Around::of(run.assets, book);
+        let around = Around::about(run.assets, book, new.iter().filter_map(|at| book.incidents().get(*at)));
         for at in new {
             let Some(story) = book.story(at) else { continue };
             let record = IncidentRecord::new(&story.incident, run, &around, &*self.words, run.lang);
@@ -217,8 +221,10 @@ impl Keeper {
     /// Learned things that changed since the last sweep; all of them at the end.
     fn learned(&mut self, now: Timestamp, run: &Run<'_>, all: bool) {
         // One sweep at a time waits for the disk; what was not swept is swept later.
-        if all || !self.portion.swept && !self.counts.refusing.load(Ordering::Relaxed) {
+        let busy = self.portion.swept || self.counts.refusing.load(Ordering::Relaxed) || self.counts.sweeping.load(Ordering::Relaxed);
+        if all || !busy {
             self.sweep.run(now, run.assets, &mut self.portion, all);
+            self.counts.sweeping.store(true, Ordering::Relaxed);
             self.portion.coverage = Some(*run.coverage);
         }
     }

@@ -96,23 +96,12 @@ impl Portion {
                 let _ = back.try_send(crate::store::Carried { saved: false });
             }
         }
-        self.learn(later.learned, later.seen, later.swept);
+        // Of two rows about one thing the later one is written later.
+        self.learned.add(later.learned);
+        self.seen.extend(later.seen);
+        self.swept |= later.swept;
         self.coverage = later.coverage.or(self.coverage);
         self.numbers = (self.numbers.0.max(later.numbers.0), self.numbers.1.max(later.numbers.1));
         self.now = self.now.max(later.now);
-    }
-    /// What was learned: of two sweeps both count, the later one is written later. There are never many: while the disk refuses, nothing is swept.
-    fn learn(&mut self, later: Memory, seen: Vec<(DeviceId, Timestamp)>, swept: bool) {
-        let m = &mut self.learned;
-        m.devices.extend(later.devices);
-        m.bindings.extend(later.bindings);
-        m.edges.extend(later.edges);
-        m.offers.extend(later.offers);
-        m.users.extend(later.users);
-        m.uses.extend(later.uses);
-        m.places.extend(later.places);
-        m.since = m.since.or(later.since);
-        self.seen.extend(seen);
-        self.swept |= swept;
     }
 }

@@ -49,10 +49,10 @@ impl Sweep {
         true
     }
     pub(super) fn run(&mut self, now: Timestamp, assets: &Assets, out: &mut Portion, all: bool) {
-        let since = if all { Timestamp(0) } else { self.last };
+        let since = self.last;
+        // At the end all steps are due; what was not touched since the last one was written then.
         let step = |last: &mut Timestamp, every: Span| {
-            let due = all || now.since(*last) >= every;
-            let from = if all { Timestamp(0) } else { *last };
+            let (due, from) = (all || now.since(*last) >= every, *last);
             if due {
                 *last = now;
             }
@@ -75,10 +75,9 @@ impl Sweep {
         m.edges.extend(assets.edges.iter().filter(|(_, _, _, e)| live(e.first_ts, e.last_ts)));
         m.uses.extend(assets.uses.iter().filter(|j| live(j.of.first_ts, j.of.last_ts)));
         m.places.extend(assets.accounts.places().filter(|p| p.2 >= since).map(|(user, host, ts)| (user.to_owned(), host, ts)));
-        let (offers, users) = assets.services.all();
-        m.offers.extend(offers.into_iter().filter(|(_, first)| *first >= since));
+        m.offers.extend(assets.services.offered().filter(|(_, first)| *first >= since));
         if using {
-            m.users.extend(users);
+            m.users.extend(assets.services.users());
         }
         m.since = assets.since();
         (self.last, out.swept) = (now, true);

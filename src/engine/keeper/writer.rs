@@ -3,6 +3,7 @@
 
 use super::portion::Portion;
 use super::{Counts, Teller, Told};
+use crate::assets::{DeviceId, Memory};
 use crate::base::{Lang, Span, Timestamp};
 use crate::incident::Kept;
 use crate::output::record::FindingRecord;
@@ -18,7 +19,9 @@ use std::time::{Duration, Instant};
 const AGAIN: Duration = Duration::from_secs(1);
 /// Portions that go into one commit at most: nobody waits behind more.
 const GROUP: usize = 32;
-/// Packet time from one clearing of what is too old to the next.
+/// Rows of what was learned that are written in one commit: a finding waits for no more.
+const ROWS: usize = 4_000;
+/// Packet time from one clearing of what is too old or too much to the next.
 const CLEARING: Span = Span::mins(1);
 
 pub(super) struct Writer {
@@ -31,7 +34,13 @@ pub(super) struct Writer {
     /// Refused by the disk, and told as such.
     refused: Option<Portion>,
     tried: Option<Instant>,
+    /// What was learned, on its way to the disk in small commits.
+    learned: Memory,
+    seen: Vec<(DeviceId, Timestamp)>,
     cleared: Timestamp,
+    /// There is more to clear.
+    unclear: bool,
+    now: Timestamp,
 }
 
 /// The wall clock: how long a commit took and when to try again, never for results.
@@ -48,12 +57,27 @@ fn json(v: &impl Serialize) -> String {
 
 impl Writer {
     pub(super) fn new(store: Store, keep: Keep, words: Arc<dyn Words + Send + Sync>, lang: Lang, tell: Teller, counts: Arc<Counts>) -> Writer {
-        Writer { store, keep, words, lang, tell, counts, refused: None, tried: None, cleared: Timestamp(0) }
+        Writer {
+            store,
+            keep,
+            words,
+            lang,
+            tell,
+            counts,
+            refused: None,
+            tried: None,
+            learned: Memory::default(),
+            seen: Vec::new(),
+            cleared: Timestamp(0),
+            unclear: false,
+            now: Timestamp(0),
+        }
     }
     /// Writes until nobody hands anything over any more; then says whether all of it is on the disk.
     pub(super) fn run(mut self, portions: &Receiver<Portion>) -> Result<(), String> {
         loop {
-            match portions.recv_timeout(AGAIN) {
+            let idle = self.refused.is_some() || self.learned.rows() + self.seen.len() == 0;
+            match portions.recv_timeout(if idle { AGAIN } else { Duration::ZERO }) {
                 Ok(mut first) => {
                     let mut taken = 1;
                     while let Some(more) = (taken < GROUP).then(|| portions.try_recv().ok()).flatten() {
@@ -67,11 +91,14 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.again(false);
+            self.learn();
+            self.clear();
         }
         self.again(true);
+        while self.refused.is_none() && self.learned.rows() + self.seen.len() > 0 && self.learn() {}
         match self.refused {
-            Some(_) => Err("the disk refused what was found last".to_owned()),
-            None => self.store.close().map_err(|e| e.to_string()),
+            _ if self.refused.is_some() || self.learned.rows() > 0 => Err("the disk refused what was found last".to_owned()),
+            _ => self.store.close().map_err(|e| e.to_string()),
         }
     }
     fn batch(&self, p: &Portion) -> (Batch, Vec<FindingRecord>) {
@@ -105,7 +132,15 @@ impl Writer {
         result
     }
     /// New things: told when they are written, or when they could not be.
-    fn write(&mut self, p: Portion) {
+    fn write(&mut self, mut p: Portion) {
+        self.now = self.now.max(p.now);
+        if std::mem::take(&mut p.swept) {
+            self.learned.add(std::mem::take(&mut p.learned));
+            self.seen.append(&mut p.seen);
+        }
+        if p.is_empty() && p.coverage.is_none() {
+            return;
+        }
         let (batch, records) = self.batch(&p);
         // While older things wait for the disk, newer ones are not tried on their own: one refusal a second is enough.
         let result = if self.refused.is_some() { None } else { Some(self.commit(&batch)) };
@@ -134,10 +169,8 @@ impl Writer {
             }
         }
         if saved {
-            self.clear(p.now, p.swept);
             return;
         }
-        let mut p = p;
         p.deeds.iter_mut().for_each(|(_, reply)| *reply = None);
         match &mut self.refused {
             Some(old) => old.add(p, &self.counts),
@@ -163,14 +196,40 @@ impl Writer {
         (self.tell)(Told::Recovered);
         (self.tell)(Told::Saved(ids));
     }
-    /// What is too old leaves, when there is time for it anyway.
-    fn clear(&mut self, now: Timestamp, swept: bool) {
-        if !swept || now.since(self.cleared) < CLEARING {
+    /// A part of what was learned; false if the disk does not take it.
+    fn learn(&mut self) -> bool {
+        if self.refused.is_some() {
+            return false;
+        }
+        let learned = self.learned.take(ROWS);
+        let room = ROWS.saturating_sub(learned.rows());
+        let seen = self.seen.split_off(self.seen.len().saturating_sub(room));
+        let batch = Batch { learned, seen, now: self.now, ..Batch::default() };
+        let there = batch.learned.rows() + batch.seen.len() > 0;
+        let result = if there { self.commit(&batch) } else { Ok(()) };
+        if let Err(e) = &result {
+            (self.tell)(Told::Refused(e.to_string()));
+            self.refused = Some(Portion { learned: batch.learned, seen: batch.seen, ..Portion::default() });
+            self.tried = Some(wall());
+            self.counts.refusing.store(true, Ordering::Relaxed);
+        }
+        if self.learned.rows() + self.seen.len() == 0 {
+            self.counts.sweeping.store(false, Ordering::Relaxed);
+        }
+        result.is_ok()
+    }
+    /// What is too old or too much leaves, a little at a time.
+    fn clear(&mut self) {
+        if self.refused.is_some() || !self.unclear && self.now.since(self.cleared) < CLEARING {
             return;
         }
-        self.cleared = now;
-        match self.store.prune(now, &self.keep) {
-            Ok(p) => Counts::add(&self.counts.pruned, p.rows as u64),
+        self.cleared = self.now;
+        match self.store.prune(self.now, &self.keep) {
+            Ok(p) => {
+                self.unclear = p.more;
+                Counts::add(&self.counts.pruned, p.aged as u64);
+                Counts::add(&self.counts.evicted, p.evicted as u64);
+            }
             // The next commit says it to people.
             Err(_) => Counts::add(&self.counts.refused, 1),
         }
