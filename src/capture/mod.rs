@@ -19,7 +19,7 @@ mod pcapng_write;
 mod replay;
 mod source;
 mod stream;
-mod sys;
+pub(crate) mod sys;
 #[cfg(test)]
 mod testfile;
 #[cfg(test)]

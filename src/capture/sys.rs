@@ -217,9 +217,36 @@ impl Card {
     }
 }
 
+/// Groups of one process at most (NGROUPS_MAX).
+const MAX_GROUPS: usize = 65_536;
+
+/// Supplementary groups of the process at the other end of a Unix socket, as they were when it connected (`SO_PEERGROUPS`).
+pub fn peer_groups(socket: impl AsFd) -> io::Result<Vec<u32>> {
+    let fd = socket.as_fd().as_raw_fd();
+    let mut groups = vec![0u32; 64];
+    loop {
+        let mut bytes = libc::socklen_t::try_from(size_of_val(groups.as_slice())).map_err(io::Error::other)?;
+        // SAFETY: the kernel writes at most `bytes` bytes at the pointer, which is the length of the vector; any bytes are valid `u32`s; the
+        // descriptor is borrowed for the call.
+        let rc = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERGROUPS, groups.as_mut_ptr().cast(), &raw mut bytes) };
+        let n = bytes as usize / size_of::<u32>();
+        if rc == 0 {
+            groups.truncate(n);
+            return Ok(groups);
+        }
+        let error = io::Error::last_os_error();
+        // Too small: the kernel has said how much it needs.
+        if error.raw_os_error() != Some(libc::ERANGE) || n <= groups.len() || n > MAX_GROUPS {
+            return Err(error);
+        }
+        groups.resize(n, 0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::net::UnixStream;
 
     #[test]
     fn the_structures_are_as_long_as_the_kernel_has_them() {
@@ -253,5 +280,15 @@ mod tests {
         assert!(attach_filter(&socket, &[jump_beyond, ret(0)]).is_err());
         assert!(attach_filter(&socket, &[]).is_err());
         assert!(attach_filter(&socket, &vec![ret(0); MAX_PROGRAM + 1]).is_err());
+    }
+
+    #[test]
+    fn groups_of_the_other_end_are_ours_when_it_is_us() {
+        let (a, _b) = UnixStream::pair().unwrap();
+        let mut ours: Vec<u32> = rustix::process::getgroups().unwrap().iter().map(|g| g.as_raw()).collect();
+        let mut theirs = peer_groups(&a).unwrap();
+        (ours.sort_unstable(), theirs.sort_unstable());
+        assert_eq!(theirs, ours);
+        assert!(peer_groups(std::fs::File::open("/dev/null").unwrap()).is_err());
     }
 }

@@ -107,7 +107,7 @@ enum Command {
     Replay(replay::Args),
     /// The sensor: capture from mirror interfaces until stopped
     Run(run::Args),
-    /// The terminal UI over what a replay recorded
+    /// The terminal UI: attached to a running sensor, or over what was recorded
     Top(top::Args),
     /// Are site file, ledger, signatures and MaxMind DBs valid, what was understood, and what will run?
     Check(check::Args),

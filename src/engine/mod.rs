@@ -7,9 +7,12 @@
 mod analyst;
 mod batch;
 mod channels;
+pub mod control;
 pub mod journal;
 pub mod keeper;
 mod listing;
+pub mod log;
+pub mod metrics;
 pub mod orders;
 mod payload;
 mod setup;

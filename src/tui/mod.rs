@@ -12,6 +12,7 @@ pub mod look;
 pub mod pane;
 pub mod plain;
 pub mod run;
+pub mod sensor;
 pub mod text;
 pub mod theme;
 pub mod view;

@@ -5,15 +5,24 @@
 
 mod key;
 mod outputs;
+mod post;
+mod released;
 mod signals;
+pub mod socket;
 
 use super::{Common, Exit, Loaded, Stop, say};
 use crate::capture::{Live, LiveOptions};
+use crate::engine::control::hub;
+use crate::engine::journal::Recorder;
 use crate::engine::keeper::{Keeper, Told};
-use crate::engine::{self, Options, Outcome, Start, resetting};
-use crate::output::{Report, Sink, pick};
+use crate::engine::metrics::{Board, BoardSink};
+use crate::engine::{self, Options, Outcome, Start, orders, resetting};
+use crate::output::{Report, pick};
 use crate::site::Site;
 use crate::store::{self, Keep, Store};
+use post::Post;
+use released::Released;
+use signals::Reloading;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -35,6 +44,12 @@ pub struct Args {
     /// Directory of the store and the result files [default: the site file's, else /var/lib/spanward]
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
+    /// Write every admitted frame here too, uncut: a replay of the directory gives the same results
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+    /// Control socket for `spanward top` [default: /run/spanward/control.sock if that directory exists, else control.sock in the output directory]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
     /// EVE lines into this file too
     #[arg(long, value_name = "FILE")]
     eve: Option<String>,
@@ -59,6 +74,12 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
     options.geo = geo;
     options.key = key::of(&dir).map_err(|e| unwritable(&e))?;
 
+    if let Some(record) = &args.record {
+        // A replay of the recording spreads flows in the same way.
+        std::fs::create_dir_all(record)
+            .and_then(|()| key::write(record, options.key))
+            .map_err(|e| Stop::new(Exit::Output, format!("{}: {e}", record.display())))?;
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let live = Live::open(capture(args, &site, lang), stop.clone()).map_err(|e| Stop::new(Exit::Usage, e))?;
     let opened = Store::open(&dir.join(store::FILE)).map_err(|e| Stop::new(Exit::Output, e))?;
@@ -68,22 +89,38 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
     let store = opened.store;
     let before = store.load().map_err(|e| Stop::new(Exit::Output, e))?;
 
+    let socket = socket::open(args.socket.as_deref(), &dir)?;
     let (reset, setups) = resetting();
+    let reloading = Reloading { common: common.clone(), reset, lang };
     let waker = live.waker().map_err(|e| Stop::new(Exit::Output, e))?;
-    signals::listen(stop, waker, common.clone(), reset, lang).map_err(|e| Stop::new(Exit::Output, e))?;
+    signals::listen(stop, waker, reloading.clone()).map_err(|e| Stop::new(Exit::Output, e))?;
+
+    let released = Released::of(&before);
     let (mut outputs, told) = outputs::Outputs::open(&dir, args.eve.as_deref(), &signatures).map_err(|e| Stop::new(Exit::Output, e))?;
     let mut journal = outputs::Journal::open(&dir).map_err(|e| Stop::new(Exit::Output, e))?;
+    let release = released.clone();
     let tell = Box::new(move |t: Told| {
         journal.put(&t, lang);
+        release.take(&t);
         told.take(t);
     });
     let keeper = Keeper::start(store, Keep::default(), signatures.clone(), options.lang, tell);
+    let board = Arc::new(Board::default());
+    board.set_ports(live.board());
+    board.set_store(keeper.counts());
     outputs.first(Box::new(keeper));
+    outputs.add(Box::new(BoardSink(board.clone())));
+
+    let (desk, orders) = orders::desk();
+    let (hub, seat) = hub().map_err(|e| Stop::new(Exit::Output, e))?;
+    let blocked = super::watch::recorded(&options)?;
+    outputs.add(Box::new(Recorder::unwritten(signatures.clone()).with_blocked(blocked).gated(Box::new(released)).show_to(Box::new(hub))));
+    let server = socket.serve(seat, Box::new(Post { orders: desk, reloading }), board, &site, lang)?;
     say(pick(lang, "ready", "監視を始めました"));
 
-    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(outputs)];
-    let start = Start { before: Some(before), setups, ..Start::default() };
-    let outcome = engine::resume(Box::new(live), &options, sinks, start, &mut |_| {}).map_err(|e| Stop::new(Exit::Usage, e))?;
+    let start = Start { before: Some(before), orders: Some(orders), setups };
+    let outcome = engine::resume(Box::new(live), &options, vec![Box::new(outputs)], start, &mut |_| {}).map_err(|e| Stop::new(Exit::Usage, e))?;
+    drop(server);
     close(&outcome, &dir, &signatures)
 }
 
@@ -99,6 +136,7 @@ fn capture(args: &Args, site: &Site, lang: crate::base::Lang) -> LiveOptions {
         options.ring = u32::try_from(ring.0).unwrap_or(u32::MAX);
     }
     options.filter.clone_from(&args.filter);
+    options.record.clone_from(&args.record);
     options.tell = Box::new(move |news| say(&news.text(lang)));
     options
 }

@@ -50,6 +50,10 @@ impl Outputs {
     pub(super) fn first(&mut self, store: Box<dyn Sink>) {
         self.store.push(store);
     }
+    /// Adds one that sees everything as it happens.
+    pub(super) fn add(&mut self, sink: Box<dyn Sink>) {
+        self.store.push(sink);
+    }
     fn pass_on(&mut self, run: &Run<'_>) {
         while let Ok(kept) = self.committed.try_recv() {
             self.files.iter_mut().for_each(|f| f.finding(&kept, run));

@@ -1,4 +1,4 @@
-//! The sink that keeps the view and writes the journal.
+//! The sink that keeps the view: it writes the journal, shows the view to viewers that are attached, or both.
 
 use super::desk::Desk;
 use super::edges::Edges;
@@ -12,22 +12,45 @@ use super::tops::Tops;
 use super::traffic;
 use super::view::{Counters, Delta, View};
 use crate::assets::Device;
-use crate::base::{Span, Timestamp};
+use crate::base::{Lang, Span, Timestamp};
 use crate::event::Event;
 use crate::incident::{Around, Incident, Kept};
 use crate::output::record::{BlockedRecord, CoverageRecord, DeviceRecord, FindingRecord, IncidentRecord};
-use crate::output::{Run, Sink, SinkError, Words};
+use crate::output::{Run, Sink, SinkError, Words, pick};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Packet time from one key frame to the next.
 const KEY_EVERY: Span = Span::secs(10);
+/// Packet time from one view that is shown to the next. People do not read faster.
+const SHOW_EVERY: Span = Span::millis(250);
+
+/// Where views go while they are made. What it does takes no time: the analyst waits for it.
+pub trait Audience: Send {
+    /// The view, and what became different since it was shown before.
+    fn show(&mut self, view: &View, delta: Delta);
+}
+
+/// Says what may be shown: a finding or incident when it is saved, or when the disk refused it.
+pub trait Gate: Send {
+    /// May this revision be shown? `Some(false)`: yes, marked as not saved.
+    fn passes(&self, id: &str, rev: u32) -> Option<bool>;
+    /// What people did, if it changed since the last time it was asked for.
+    fn desk(&self) -> Option<Desk>;
+}
 
 /// Keeps the view of a run and writes it to a spool, second by second.
 pub struct Recorder {
-    spool: Spool,
+    spool: Option<Spool>,
+    audience: Option<Box<dyn Audience>>,
+    gate: Option<Box<dyn Gate>>,
+    /// What became different since the last record of the spool.
+    unwritten: Delta,
+    shown: Timestamp,
+    /// Findings and incidents that are shown as not saved.
+    unsaved: BTreeSet<String>,
     words: Arc<dyn Words + Send + Sync>,
     view: View,
     delta: Delta,
@@ -46,8 +69,17 @@ pub struct Recorder {
 impl Recorder {
     /// A journal in `dir` of at most `cap` bytes; an earlier one there is replaced. `words` makes findings readable.
     pub fn create(dir: &Path, cap: u64, words: Arc<dyn Words + Send + Sync>) -> Recorder {
+        Recorder { spool: Some(Spool::create(dir, cap)), ..Recorder::unwritten(words) }
+    }
+    /// Keeps a view without a journal.
+    pub fn unwritten(words: Arc<dyn Words + Send + Sync>) -> Recorder {
         Recorder {
-            spool: Spool::create(dir, cap),
+            spool: None,
+            audience: None,
+            gate: None,
+            unwritten: Delta::default(),
+            shown: Timestamp::default(),
+            unsaved: BTreeSet::new(),
             words,
             view: View::default(),
             delta: Delta::default(),
@@ -66,9 +98,19 @@ impl Recorder {
     pub fn with_blocked(self, blocked: Vec<BlockedRecord>) -> Recorder {
         Recorder { blocked, ..self }
     }
-    /// What people did, as the store has it; shown from the next tick on.
-    pub fn set_desk(&mut self, desk: Desk) {
-        if desk != self.view.desk {
+    /// Shows the view four times per second of packet time.
+    pub fn show_to(self, audience: Box<dyn Audience>) -> Recorder {
+        Recorder { audience: Some(audience), ..self }
+    }
+    /// Holds findings and incidents back until they are saved.
+    pub fn gated(self, gate: Box<dyn Gate>) -> Recorder {
+        Recorder { gate: Some(gate), ..self }
+    }
+    /// What people did, as the store has it.
+    fn desk(&mut self) {
+        if let Some(desk) = self.gate.as_ref().and_then(|g| g.desk())
+            && desk != self.view.desk
+        {
             self.delta.desk = Some(desk.clone());
             self.view.desk = desk;
         }
@@ -79,27 +121,40 @@ impl Recorder {
     }
     /// Segments dropped at the cap so far.
     pub fn dropped(&self) -> u64 {
-        self.spool.dropped()
+        self.spool.as_ref().map_or(0, Spool::dropped)
     }
-    /// Brings the view up to date and writes it.
-    fn write(&mut self, now: Timestamp, run: &Run<'_>, ended: bool) {
+    /// Brings the view up to date and shows it.
+    fn turn(&mut self, now: Timestamp, run: &Run<'_>, ended: bool) {
         self.counters(run);
         self.learned(run);
         self.told(run, ended);
+        self.desk();
         self.health(now, run, ended);
         self.rates.tick(now, run.coverage, &mut self.view.rates, &mut self.delta.rates);
-        (self.now, self.view.ts, self.view.ended) = (now, now.to_string(), ended);
+        (self.view.ts, self.view.ended, self.shown) = (now.to_string(), ended, now);
         let mut delta = std::mem::take(&mut self.delta);
-        if self.spool.wants_key() || self.key.is_none_or(|k| now.since(k) >= KEY_EVERY) {
-            self.key = Some(now);
-            return self.spool.put(Kind::Key, now, &self.view);
-        }
         (delta.ts, delta.ended) = (self.view.ts.clone(), ended);
-        self.spool.put(Kind::Delta, now, &delta);
+        let Some(audience) = &mut self.audience else { return self.unwritten.merge(delta) };
+        if self.spool.is_some() {
+            self.unwritten.merge(delta.clone());
+        }
+        audience.show(&self.view, delta);
+    }
+    /// Brings the view up to date, shows and writes it.
+    fn write(&mut self, now: Timestamp, run: &Run<'_>, ended: bool) {
+        self.turn(now, run, ended);
+        self.now = now;
+        let Some(spool) = &mut self.spool else { return };
+        let delta = std::mem::take(&mut self.unwritten);
+        if spool.wants_key() || self.key.is_none_or(|k| now.since(k) >= KEY_EVERY) {
+            self.key = Some(now);
+            return spool.put(Kind::Key, now, &self.view);
+        }
+        spool.put(Kind::Delta, now, &delta);
     }
     /// What was declared is told once; how the tables are, once in a step.
     fn health(&mut self, now: Timestamp, run: &Run<'_>, ended: bool) {
-        let fresh = self.key.is_none();
+        let fresh = self.view.ts.is_empty();
         if fresh {
             self.view.facts = Facts::of(run, std::mem::take(&mut self.blocked));
             self.delta.facts = Some(self.view.facts.clone());
@@ -165,19 +220,51 @@ impl Recorder {
         changes.set.extend(new.map(|(id, r)| (id.clone(), r.clone())));
         self.view.devices = now;
     }
+    /// Findings and incidents that the book no longer has: evicted, or part of another.
+    fn left(&mut self, run: &Run<'_>) {
+        let (view, delta) = (&mut self.view, &mut self.delta);
+        if view.findings.len() > run.book.findings().len() {
+            let there: BTreeSet<&str> = run.book.findings().iter().map(|k| k.id.as_str()).collect();
+            let gone: Vec<String> = view.findings.keys().filter(|id| !there.contains(id.as_str())).cloned().collect();
+            gone.iter().for_each(|id| delta.findings.leave(id, &mut view.findings));
+        }
+        if !view.incidents.keys().all(|id| run.book.incidents().iter().any(|i| i.id == *id)) {
+            let there: BTreeSet<&str> = run.book.incidents().iter().map(|i| i.id.as_str()).collect();
+            let gone: Vec<String> = view.incidents.keys().filter(|id| !there.contains(id.as_str())).cloned().collect();
+            gone.iter().for_each(|id| delta.incidents.leave(id, &mut view.incidents));
+        }
+    }
+    /// May this revision be shown, and with which mark?
+    fn passes(&self, id: &str, rev: u32) -> Option<bool> {
+        self.gate.as_ref().map_or(Some(true), |g| g.passes(id, rev))
+    }
+    /// Remembers the mark; true if it is another than before.
+    fn mark(&mut self, id: &str, saved: bool) -> bool {
+        if saved { self.unsaved.remove(id) } else { self.unsaved.insert(id.to_owned()) }
+    }
     /// Findings and incidents by id and revision.
     fn told(&mut self, run: &Run<'_>, ended: bool) {
         for k in run.book.findings() {
-            if self.view.findings.get(&k.id).is_none_or(|f| f.rev != k.rev || f.incident != k.incident) {
-                let mut record = FindingRecord::new(k, &*self.words, run.lang);
-                record.evidence.values_mut().for_each(settle);
-                self.delta.findings.set.insert(k.id.clone(), record.clone());
-                self.view.findings.insert(k.id.clone(), record);
+            let known = self.view.findings.get(&k.id).is_some_and(|f| f.rev == k.rev && f.incident == k.incident);
+            if known && !self.unsaved.contains(&k.id) {
+                continue;
             }
+            let Some(saved) = self.passes(&k.id, k.rev) else { continue };
+            if !self.mark(&k.id, saved) && known {
+                continue;
+            }
+            let mut record = FindingRecord::new(k, &*self.words, run.lang);
+            record.evidence.values_mut().for_each(settle);
+            if !saved {
+                record.title = format!("{} {}", record.title, unsaved(run.lang));
+            }
+            self.delta.findings.set.insert(k.id.clone(), record.clone());
+            self.view.findings.insert(k.id.clone(), record);
         }
+        self.left(run);
         // At the end once more: what stops if a host is cut off is learned without a finding too.
         let is_new = |i: &&Incident, view: &View| ended || view.incidents.get(&i.id).is_none_or(|r| r.rev != i.rev);
-        let new: Vec<&Incident> = run.book.incidents().iter().filter(|i| is_new(i, &self.view)).collect();
+        let new: Vec<&Incident> = run.book.incidents().iter().filter(|i| is_new(i, &self.view) && self.passes(&i.id, i.rev).is_some()).collect();
         if new.is_empty() {
             return;
         }
@@ -190,6 +277,11 @@ impl Recorder {
             }
         }
     }
+}
+
+/// The mark of what the disk refused.
+const fn unsaved(lang: Lang) -> &'static str {
+    pick(lang, "[not saved]", "［未保存］")
 }
 
 /// Fifteen digits come back from JSON as they went in; more of them may come back with another last one.
@@ -215,6 +307,9 @@ impl Sink for Recorder {
         self.rates.event(event, run.site);
         health::port(event, &mut view.ports, &mut delta.ports);
         self.tops.event(event, &mut self.view.flows, &mut self.delta.flows);
+        if self.audience.is_some() && event.ts.since(self.shown) >= SHOW_EVERY {
+            self.turn(event.ts, run, false);
+        }
     }
     fn finding(&mut self, _: &Kept, _: &Run<'_>) {}
     fn tick(&mut self, now: Timestamp, run: &Run<'_>) {
@@ -222,6 +317,6 @@ impl Sink for Recorder {
     }
     fn finish(&mut self, run: &Run<'_>) -> Result<(), SinkError> {
         self.write(self.now, run, true);
-        self.spool.finish()
+        self.spool.as_mut().map_or(Ok(()), Spool::finish)
     }
 }

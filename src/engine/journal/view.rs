@@ -10,7 +10,7 @@ use super::tops::TopFlow;
 use super::traffic::ZoneTraffic;
 use crate::output::record::{CoverageRecord, DeviceRecord, FindingRecord, IncidentRecord};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything a viewer shows at one packet time. Keys are ids, so that every list has one order.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -104,6 +104,17 @@ impl<T> Changes<T> {
             self.gone.push(id.to_owned());
         }
     }
+    /// Takes a later difference in: both together are one.
+    fn merge(&mut self, later: Changes<T>) {
+        if self.is_empty() {
+            *self = later;
+            return;
+        }
+        later.gone.iter().for_each(|id| drop(self.set.remove(id)));
+        self.set.extend(later.set);
+        let gone: BTreeSet<String> = later.gone.into_iter().chain(std::mem::take(&mut self.gone)).collect();
+        self.gone = gone.into_iter().filter(|id| !self.set.contains_key(id)).collect();
+    }
     fn apply(self, to: &mut BTreeMap<String, T>) {
         self.gone.iter().for_each(|id| drop(to.remove(id)));
         to.extend(self.set);
@@ -160,6 +171,28 @@ pub struct Delta {
     /// What people did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desk: Option<Desk>,
+}
+
+impl Delta {
+    /// Takes a later difference in: both together are one.
+    pub fn merge(&mut self, later: Delta) {
+        self.ts = later.ts;
+        self.ended = later.ended;
+        self.counters = later.counters.or(self.counters.take());
+        self.facts = later.facts.or(self.facts.take());
+        self.health = later.health.or(self.health.take());
+        self.desk = later.desk.or(self.desk.take());
+        self.zones.merge(later.zones);
+        self.devices.merge(later.devices);
+        self.findings.merge(later.findings);
+        self.incidents.merge(later.incidents);
+        self.flows.merge(later.flows);
+        self.egress.merge(later.egress);
+        self.edges.merge(later.edges);
+        self.serves.merge(later.serves);
+        self.rates.merge(later.rates);
+        self.ports.merge(later.ports);
+    }
 }
 
 impl View {
@@ -219,5 +252,32 @@ mod tests {
         assert_eq!((v.devices["b"].role.as_str(), v.counters.packets, v.ended), ("pacs", 5, true));
         v.apply(Delta::default());
         assert_eq!((v.counters.packets, v.ended), (5, false));
+    }
+
+    #[test]
+    fn two_differences_in_one_do_what_both_do_in_turn() {
+        let change = |set: &[(&str, &str)], gone: &[&str]| {
+            let mut d = Delta::default();
+            let device = |role: &str| DeviceRecord { role: role.to_owned(), ..DeviceRecord::default() };
+            d.devices.set = set.iter().map(|(id, role)| ((*id).to_owned(), device(role))).collect();
+            d.devices.gone = gone.iter().map(|id| (*id).to_owned()).collect();
+            d
+        };
+        let mut steps = [
+            change(&[("a", "1"), ("b", "1")], &[]),
+            change(&[("b", "2")], &["a"]),
+            change(&[("a", "3")], &["c"]),
+            change(&[("c", "1")], &["a", "b"]),
+        ];
+        steps[1].counters = Some(Counters { packets: 7, ..Counters::default() });
+        let (mut one_by_one, mut all) = (View::default(), Delta::default());
+        for d in &steps {
+            one_by_one.apply(d.clone());
+            all.merge(d.clone());
+            let mut at_once = View::default();
+            at_once.apply(all.clone());
+            assert_eq!(at_once, one_by_one);
+        }
+        assert_eq!((all.devices.gone.len(), one_by_one.counters.packets), (2, 7));
     }
 }
