@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clean;
+mod coverage;
 mod eve;
 mod file;
 mod flows;

@@ -3,7 +3,7 @@
 use crate::house::{Feed, cable, file, in_namespace, ip};
 use spanward::capture::{Fill, Live, LiveOptions, Replay, ReplayOptions};
 use spanward::detect::Signatures;
-use spanward::engine::{self, Options, Outcome, Setups};
+use spanward::engine::{self, Options, Outcome, Start};
 use spanward::output::{Eve, Flows, OutFile, Report, Sink};
 use spanward::site::Site;
 use std::path::Path;
@@ -65,7 +65,7 @@ fn live_and_replay(site: &Path, ports: &[&str], tail: Duration, during: impl FnO
     let out = dir.path().join("live");
     let opts = options(site, 2);
     let all = sinks(&out, &opts);
-    let thread = std::thread::spawn(move || engine::run(Box::new(live), &opts, all, Setups::none(), &mut |_| {}).unwrap());
+    let thread = std::thread::spawn(move || engine::resume(Box::new(live), &opts, all, Start::default(), &mut |_| {}).unwrap());
     during();
     std::thread::sleep(tail);
     stop.store(true, Ordering::Relaxed);

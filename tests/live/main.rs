@@ -3,5 +3,6 @@
 
 mod equal;
 mod house;
+mod kill;
 mod overload;
 mod reading;
