@@ -52,7 +52,7 @@ texts! {
     NoIncident = "No incident." | "インシデントはありません。";
     OpenIncidents = "Incidents: {0} open of {1}" | "インシデント: 未対応 {0} / 全 {1}";
     WatchedSince = "Watched since {0}." | "{0} から監視しています。";
-    NowFor = "NOW ({0}):" | "まず（{0}）:";
+    NowFor = "NOW ({0}):" | "今すぐ（{0}）:";
     EnterForMore = "Enter: the whole story and all steps" | "Enter: 全体の経路と手順";
     Traffic = "Traffic, last hour" | "通信量（1 時間）";
     TrafficAll = "all" | "全体";
@@ -73,7 +73,7 @@ texts! {
     NumberSince = "began {0} ago ({1}, last {2})" | "{0}前に発生（{1}、最新 {2}）";
     BeganAt = "Began at" | "起点";
     StageMeter = "Stages" | "段階";
-    Now = "NOW" | "まず";
+    Now = "NOW" | "今すぐ";
     SeenBy = "acknowledged by {0} at {1}: {2}" | "{0} が {1} に確認済み: {2}";
     SpreadTree = "SPREAD" | "広がり";
     NextSteps = "WHAT TO DO" | "次にすること";
