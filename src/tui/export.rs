@@ -119,7 +119,7 @@ fn table(app: &App) -> (Vec<String>, Vec<Vec<String>>) {
     let l = &app.look;
     match app.pane {
         pane if pane.is_list() && app.cards.is_empty() => {
-            let heads = list::columns(pane).iter().map(|c| l.t(c.head).to_owned()).collect();
+            let heads = list::shown_columns(app).iter().map(|c| l.t(c.head).to_owned()).collect();
             let rows = app.rows.iter().map(|id| list::cells(app, id).into_iter().map(|c| c.1.trim().to_owned()).collect());
             (heads, rows.collect())
         }

@@ -127,8 +127,10 @@ impl JournalFeed {
     }
     fn took(&mut self) {
         let Some(j) = &self.journal else { return };
+        let before = self.times.len();
         self.times = j.times().collect();
-        if let Some(last) = self.times.last().copied().filter(|l| self.follow && (*l > self.at || self.view.ts.is_empty())) {
+        // The last view of a run has the time of the one before it.
+        if let Some(last) = self.times.last().copied().filter(|_| self.follow && self.times.len() != before) {
             self.show(last);
         }
     }

@@ -64,6 +64,8 @@ pub enum Scope {
     Stories,
     /// With devices.
     Devices,
+    /// Where rows can be taken together.
+    Groups,
     /// While something recorded is played.
     Replay,
 }
@@ -122,7 +124,7 @@ pub const KEYS: &[Key] = &[
     key(Do::Accept, &["A"], T::KeyAccept, Scope::Devices, 6),
     key(Do::Refuse, &["R"], T::KeyRefuse, Scope::Devices, 7),
     key(Do::Investigate, &["I"], T::KeyInvestigate, Scope::Devices, 0),
-    key(Do::Group, &["v"], T::KeyGroup, Scope::Devices, 8),
+    key(Do::Group, &["v"], T::KeyGroup, Scope::Groups, 8),
     key(Do::Undo, &["u"], T::KeyUndo, Scope::All, 0),
     key(Do::Export, &["e"], T::KeyExport, Scope::All, 8),
     key(Do::Freeze, &["f"], T::KeyFreeze, Scope::All, 0),
@@ -189,6 +191,7 @@ pub fn reaches(scope: Scope, pane: Pane, replay: bool) -> bool {
         Scope::All => true,
         Scope::Lists => pane.is_list(),
         Scope::Stories => matches!(pane, Pane::Overview | Pane::Incident | Pane::Findings),
+        Scope::Groups => matches!(pane, Pane::Devices | Pane::Lateral),
         Scope::Devices => pane == Pane::Devices,
         Scope::Replay => replay,
     }

@@ -24,8 +24,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Shortest time between two drawings of news.
 const FRAME: Duration = Duration::from_millis(50);
-/// News waiting to be drawn; the feed waits when there are more.
-const QUEUE: usize = 64;
+/// News waiting to be drawn; the feed waits when there are more, so that what is drawn is not old.
+const QUEUE: usize = 2;
 
 /// How to run.
 #[derive(Clone, Copy, Debug, Default)]

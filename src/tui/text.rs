@@ -52,7 +52,7 @@ texts! {
     NoIncident = "No incident." | "インシデントはありません。";
     OpenIncidents = "Incidents: {0} open of {1}" | "インシデント: 未対応 {0} / 全 {1}";
     WatchedSince = "Watched since {0}." | "{0} から監視しています。";
-    NowFor = "NOW ({0}):" | "まず（{0}）:";
+    NowFor = "NOW ({0}):" | "今すぐ（{0}）:";
     EnterForMore = "Enter: the whole story and all steps" | "Enter: 全体の経路と手順";
     Traffic = "Traffic, last hour" | "通信量（1 時間）";
     TrafficAll = "all" | "全体";
@@ -73,7 +73,7 @@ texts! {
     NumberSince = "began {0} ago ({1}, last {2})" | "{0}前に発生（{1}、最新 {2}）";
     BeganAt = "Began at" | "起点";
     StageMeter = "Stages" | "段階";
-    Now = "NOW" | "まず";
+    Now = "NOW" | "今すぐ";
     SeenBy = "acknowledged by {0} at {1}: {2}" | "{0} が {1} に確認済み: {2}";
     SpreadTree = "SPREAD" | "広がり";
     NextSteps = "WHAT TO DO" | "次にすること";
@@ -147,6 +147,11 @@ texts! {
     ColOut = "Out" | "送信";
     ColIn = "In" | "受信";
     ColService = "Service" | "サービス";
+    ColTargets = "Targets" | "接続先";
+    ColNewTargets = "New" | "新規";
+    ColMatrix = "Matrix" | "対応表";
+    MatrixLegend = "Who is who (+ new, o answered, . tried)" | "記号の対応（+ 新規、o 応答、. 試行）";
+    ColVia = "Via" | "方式";
     ColContacts = "Tries" | "接続";
     ColAnswered = "Answ." | "応答";
     ColNetwork = "Network" | "網";
@@ -222,7 +227,7 @@ texts! {
     KeyAccept = "accept" | "許可";
     KeyRefuse = "refuse" | "拒否";
     KeyInvestigate = "investigate" | "調査中にする";
-    KeyGroup = "alike as one" | "同種をまとめる";
+    KeyGroup = "group" | "まとめ";
     KeyPlay = "play, pause" | "再生・一時停止";
     KeyForward = "a step forward" | "1 つ進む";
     KeyBackward = "a step back" | "1 つ戻る";
@@ -240,6 +245,7 @@ texts! {
     ScopeLists = "In tables" | "表";
     ScopeStories = "Incidents and findings" | "インシデント・検知";
     ScopeDevices = "Devices" | "機器";
+    ScopeGroups = "Devices (alike as one), lateral (matrix)" | "機器（同種をまとめる）・横展開（対応表）";
     ScopeReplay = "Recordings" | "記録の再生";
     HelpTitle = "Help (any other key closes it)" | "ヘルプ（ほかのキーで閉じる）";
     HelpFilter = "Filter" | "絞り込み";
@@ -318,7 +324,7 @@ texts! {
     StatusExpired = "expired" | "期限切れ";
     RoleTerminal = "terminal" | "端末";
     RoleServer = "server" | "サーバ";
-    RoleInfrastructure = "infrastr." | "基盤";
+    RoleInfrastructure = "infra" | "基盤";
     RoleManagement = "management" | "管理";
     RoleBackup = "backup" | "バックアップ";
     RolePrinter = "printer" | "プリンタ";

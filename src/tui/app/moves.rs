@@ -90,6 +90,7 @@ impl App {
                 line.target.or_else(|| self.shown_incident().filter(|_| self.pane == Pane::Incident).map(|i| Target::Incident(i.id.clone())))
             }
             Pane::Devices if self.place().grouped => None,
+            Pane::Lateral if self.place().grouped => Some(Target::Host(id.clone())),
             pane => list::target(pane, id),
         }
     }

@@ -34,10 +34,9 @@ impl App {
     pub(super) fn refresh_rows(&mut self) {
         let key = self.rows_key();
         if self.made_of.as_ref() != Some(&key) {
-            let same = self.made_of.as_ref().is_some_and(|k| k.pane == key.pane);
             self.made_of = Some(key);
             self.rows = Arc::new(self.make_rows());
-            self.follow(same);
+            self.follow();
         }
         self.keep_in_sight();
     }
@@ -52,10 +51,12 @@ impl App {
         }
     }
     /// The choice goes where its row went; a row that left gives it to the one in its place.
-    fn follow(&mut self, _same: bool) {
+    fn follow(&mut self) {
         let rows = self.rows.clone();
         let p = self.place_mut();
         match rows.iter().position(|r| *r == p.id) {
+            // Whoever stands at the top wants to see the worst, also when something worse comes.
+            _ if p.row == 0 => {}
             Some(at) if !p.id.is_empty() => p.row = at,
             _ => p.row = p.row.min(rows.len().saturating_sub(1)),
         }

@@ -48,13 +48,13 @@ impl Row for DeviceRecord {
     const COLUMNS: &'static [Column] = &[
         column(T::ColStatus, 12, 0, 0),
         column(T::ColAddress, 15, 0, 0),
-        column(T::ColName, 12, 2, 0),
-        column(T::ColZone, 9, 1, 0),
-        column(T::ColRole, 10, 0, 60),
+        column(T::ColName, 10, 2, 0),
+        column(T::ColZone, 8, 1, 0),
+        column(T::ColRole, 8, 0, 60),
         column(T::ColVendor, 8, 3, 70),
         column(T::ColMac, 17, 0, 110),
         column(T::ColFirst, 14, 0, 130),
-        column(T::ColLast, 8, 0, 78),
+        column(T::ColLast, 8, 0, 90),
         number(T::ColVlan, 5, 140),
     ];
     fn cells(&self, app: &App) -> Vec<Part> {

@@ -14,7 +14,7 @@ impl Row for FindingRecord {
     const COLUMNS: &'static [Column] = &[
         column(T::ColSeverity, 11, 0, 0),
         column(T::ColTime, 8, 0, 0),
-        column(T::ColTitle, 24, 3, 0),
+        column(T::ColTitle, 20, 3, 0),
         column(T::ColFrom, 15, 1, 0),
         column(T::ColOutcome, 10, 0, 0),
         number(T::ColCount, 5, 90),

@@ -15,6 +15,7 @@ pub const SCOPES: &[(Scope, T)] = &[
     (Scope::Lists, T::ScopeLists),
     (Scope::Stories, T::ScopeStories),
     (Scope::Devices, T::ScopeDevices),
+    (Scope::Groups, T::ScopeGroups),
     (Scope::Replay, T::ScopeReplay),
 ];
 

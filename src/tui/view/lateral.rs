@@ -1,13 +1,15 @@
 //! Lateral: who administers whom over SMB, RDP and their like; new pairs are marked.
 
 use super::list::{Column, Row, Sort, column, number};
-use super::pen::Part;
+use super::pen::{Part, Pen};
 use crate::engine::journal::EdgeRecord;
 use crate::tui::app::App;
 use crate::tui::filter::Field;
 use crate::tui::text::T;
 use crate::tui::theme::Tone;
+use ratatui::layout::Rect;
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A pair that a finding calls new, or by which a story went.
 pub fn is_new(app: &App, e: &EdgeRecord) -> bool {
@@ -19,7 +21,7 @@ impl Row for EdgeRecord {
         column(T::ColNew, 5, 0, 0),
         column(T::ColFrom, 15, 1, 0),
         column(T::ColTo, 15, 1, 0),
-        column(T::ColService, 6, 0, 0),
+        column(T::ColVia, 6, 0, 0),
         column(T::ColUser, 10, 2, 0),
         number(T::ColContacts, 6, 0),
         number(T::ColAnswered, 7, 74),
@@ -81,5 +83,71 @@ impl Row for EdgeRecord {
     }
     fn last(&self) -> &str {
         &self.last_ts
+    }
+}
+
+/// Columns of the matrix: who, how many, and one mark for each responder.
+pub const MATRIX_COLUMNS: &[Column] =
+    &[column(T::ColFrom, 20, 1, 0), number(T::ColTargets, 7, 0), number(T::ColNewTargets, 4, 0), column(T::ColMatrix, 26, 3, 0)];
+/// Responders in the matrix: one letter each.
+const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/// Originators of these rows, the widest fan-out first.
+pub fn originators(app: &App, ids: &[String]) -> Vec<String> {
+    let mut fans: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for e in ids.iter().filter_map(|id| app.view.edges.get(id)) {
+        fans.entry(&e.orig).or_default().insert(&e.resp);
+    }
+    let mut all: Vec<(&str, usize)> = fans.into_iter().map(|(a, f)| (a, f.len())).collect();
+    all.sort_by_key(|(a, n)| (std::cmp::Reverse(*n), super::devices::padded(a)));
+    all.into_iter().map(|(a, _)| a.to_owned()).collect()
+}
+
+/// Responders with their letters: those of new pairs first, then those most others reach.
+fn responders(app: &App) -> Vec<(char, &str)> {
+    let mut all: BTreeMap<&str, (bool, usize)> = BTreeMap::new();
+    for e in app.view.edges.values().filter(|e| e.resp != "…") {
+        let r = all.entry(&e.resp).or_default();
+        r.0 |= is_new(app, e);
+        r.1 += 1;
+    }
+    let mut all: Vec<(&str, (bool, usize))> = all.into_iter().collect();
+    all.sort_by_key(|(a, (new, n))| (!new, std::cmp::Reverse(*n), super::devices::padded(a)));
+    LETTERS.chars().zip(all.into_iter().map(|(a, _)| a)).collect()
+}
+
+/// A row of the matrix: `+` new, `o` answered, `.` tried.
+pub fn matrix_cells(app: &App, orig: &str) -> Vec<Part> {
+    let mine: Vec<&EdgeRecord> = app.view.edges.values().filter(|e| e.orig == orig).collect();
+    let targets: BTreeSet<&str> = mine.iter().map(|e| e.resp.as_str()).collect();
+    let new: BTreeSet<&str> = mine.iter().filter(|e| is_new(app, e)).map(|e| e.resp.as_str()).collect();
+    let mark = |resp: &str| match mine.iter().filter(|e| e.resp == resp).map(|e| e.answered > 0).max() {
+        Some(_) if new.contains(resp) => '+',
+        Some(true) => 'o',
+        Some(false) => '.',
+        None => ' ',
+    };
+    vec![
+        (Tone::Text, app.names.titled(orig)),
+        (Tone::Dim, targets.len().to_string()),
+        (if new.is_empty() { Tone::Dim } else { Tone::Bad }, new.len().to_string()),
+        (Tone::Strong, responders(app).into_iter().map(|(_, a)| mark(a)).collect()),
+    ]
+}
+
+/// The letters over the matrix.
+pub fn letters(app: &App) -> String {
+    responders(app).into_iter().map(|r| r.0).collect()
+}
+
+/// Which letter is whom.
+pub fn legend(app: &App, pen: &mut Pen<'_>, area: Rect) {
+    pen.head(area, app.look.t(T::MatrixLegend));
+    let rows = usize::from(area.height.saturating_sub(1)).max(1);
+    let columns = usize::from(area.width / 26).max(1);
+    let w = area.width / columns as u16;
+    for (n, (letter, a)) in responders(app).into_iter().take(rows * columns).enumerate() {
+        let (x, y) = (area.x + 1 + (n / rows) as u16 * w, area.y + 1 + (n % rows) as u16);
+        pen.parts(x, y, w.saturating_sub(1), &[(Tone::Key, format!("{letter} ")), (Tone::Text, app.names.titled(a))]);
     }
 }

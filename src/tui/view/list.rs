@@ -1,7 +1,7 @@
 //! Tables of rows: what the five list panes share. Each of them says its columns, cells and order in a file of its own.
 
 use super::pen::{Part, Pen};
-use super::{devices, side};
+use super::{devices, lateral, side};
 use crate::output::record::FindingRecord;
 use crate::tui::app::App;
 use crate::tui::filter::{Field, Fields, Filter};
@@ -146,7 +146,11 @@ fn kept<R: Row>(app: &App, table: &BTreeMap<String, R>, filter: &Filter) -> Vec<
 /// Ids of the rows that a pane shows, in order.
 pub fn rows(app: &App, pane: Pane, filter: &Filter) -> Vec<String> {
     let ids = with_table!(app, pane, t => kept(app, t, filter), Vec::new());
-    if pane == Pane::Devices && app.place().grouped { devices::groups(app, &ids) } else { ids }
+    match pane {
+        Pane::Devices if app.place().grouped => devices::groups(app, &ids),
+        Pane::Lateral if app.place().grouped => lateral::originators(app, &ids),
+        _ => ids,
+    }
 }
 
 /// Shows every row of a pane to `see`, for completion.
@@ -174,10 +178,21 @@ pub fn columns(pane: Pane) -> &'static [Column] {
     }
 }
 
+/// The columns that are shown: alike rows as one have their own.
+pub fn shown_columns(app: &App) -> &'static [Column] {
+    match app.pane {
+        Pane::Devices if app.place().grouped => devices::GROUP_COLUMNS,
+        Pane::Lateral if app.place().grouped => lateral::MATRIX_COLUMNS,
+        pane => columns(pane),
+    }
+}
+
 /// The cells of a row.
 pub fn cells(app: &App, id: &str) -> Vec<Part> {
-    if app.pane == Pane::Devices && app.place().grouped {
-        return devices::group_cells(app, id);
+    match app.pane {
+        Pane::Devices if app.place().grouped => return devices::group_cells(app, id),
+        Pane::Lateral if app.place().grouped => return lateral::matrix_cells(app, id),
+        _ => {}
     }
     with_table!(app, app.pane, t => t.get(id).map(|r| r.cells(app)), None).unwrap_or_default()
 }
@@ -246,8 +261,7 @@ pub fn widths(columns: &[Column], room: u16) -> Vec<u16> {
 pub fn draw(app: &App, pen: &mut Pen<'_>, body: Rect) {
     let (area, beside) = parts(app, body);
     title(app, pen, area);
-    let grouped = app.pane == Pane::Devices && app.place().grouped;
-    let columns = if grouped { devices::GROUP_COLUMNS } else { columns(app.pane) };
+    let columns = shown_columns(app);
     let widths = widths(columns, area.width.saturating_sub(2));
     heads(app, pen, area, columns, &widths);
     let place = app.place();
@@ -312,7 +326,8 @@ fn heads(app: &App, pen: &mut Pen<'_>, area: Rect, columns: &[Column], widths: &
         } else {
             "v"
         };
-        let text = fit(&format!("{}{mark}", app.look.t(c.head)), usize::from(*w), c.right, "");
+        let head = if c.head == T::ColMatrix { lateral::letters(app) } else { app.look.t(c.head).to_owned() };
+        let text = fit(&format!("{head}{mark}"), usize::from(*w), c.right, "");
         pen.text(x, area.y + 1, *w, &text, if sorted { Tone::Key } else { Tone::Title });
         x += w + 1;
     }

@@ -60,6 +60,10 @@ impl Pen<'_> {
     pub fn frame(&mut self, area: Rect, title: &str) -> Rect {
         let area = area.intersection(self.buf.area);
         for y in area.top()..area.bottom() {
+            // A wide character that the frame would cut in half goes as a whole.
+            if let Some(c) = area.x.checked_sub(1).and_then(|x| self.buf.cell_mut((x, y))).filter(|c| width(c.symbol()) > 1) {
+                c.set_symbol(" ");
+            }
             for x in area.left()..area.right() {
                 if let Some(c) = self.buf.cell_mut((x, y)) {
                     c.reset();

@@ -15,6 +15,7 @@ use ratatui::layout::Rect;
 pub fn draw(app: &App, pen: &mut Pen<'_>, area: Rect) {
     match app.pane {
         Pane::Egress => map::draw(app, pen, area),
+        Pane::Lateral if app.place().grouped => super::lateral::legend(app, pen, area),
         Pane::Lateral => fan_out(app, pen, area),
         Pane::Findings => why(app, pen, area),
         _ => {}
