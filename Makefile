@@ -40,6 +40,12 @@ test: toolchain headers ## everything that must pass
 test-all: toolchain headers ## the same with the whole corpora instead of a seeded sample
 	SPANWARD_TEST_ALL=1 $(CARGO) test --locked
 
+.PHONY: test-live
+test-live: toolchain headers ## the sensor on a mirror port: a clinic in network namespaces, played and judged (root; LIVE="SCENE..." or options)
+	tests/bed/install.sh
+	$(CARGO) build --locked --profile quick --bin spanward
+	$(SUDO) python3 tests/bed/live.py --binary "$${CARGO_TARGET_DIR:-target}/quick/spanward" $(LIVE)
+
 .PHONY: lint
 lint: toolchain headers ## fmt, clippy, docs, licences
 	$(CARGO) fmt --check

@@ -115,7 +115,7 @@ def day(opts):
             print(f"{MARK}{name}: SKIPPED: {truths[-1].skipped}", flush=True)
         time.sleep(1.5)
     time.sleep(3)
-    wrong = run.stop()
+    wrong = run.stop() + ([] if opts.rate or opts.recorded else run.lost())
     findings = judge.records(run.out, "findings.json")
     rows = judge.scenes(findings, truths, opts.mirror)
     shown = [[r[0], f"{t.t1 - t.t0:.1f} s", ", ".join(r[1]) or ("skipped" if t.skipped else "silence"), "ok" if not r[3] else f"{len(r[3])} wrong"] for r, t in zip(rows, truths)]
