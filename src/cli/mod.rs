@@ -6,6 +6,7 @@ mod devices;
 mod findings;
 mod flows;
 mod incidents;
+mod key;
 mod ledger;
 mod man;
 mod progress;

@@ -2,7 +2,7 @@
 
 use super::progress::Bar;
 use super::watch::{Screen, Watched, recorded};
-use super::{Common, Exit, Format, Loaded, Stop, emit, on_terminal, say, view};
+use super::{Common, Exit, Format, Loaded, Stop, emit, key, on_terminal, say, view};
 use crate::base::{Severity, Timestamp};
 use crate::capture::{Replay, ReplayOptions};
 use crate::engine::journal::{Journal, Recorder, SPOOL};
@@ -84,6 +84,12 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
     let mut options = Options::new(site, signatures.clone());
     options.workers = args.workers.map_or_else(default_workers, usize::from);
     options.geo = geo;
+    // The directory of a recording holds the key that the sensor had.
+    for dir in args.captures.iter().filter(|c| c.is_dir()) {
+        if let Some(key) = key::read(dir).map_err(|e| Stop::new(Exit::Usage, e))? {
+            options.key = key;
+        }
+    }
 
     let dir = args.output.as_deref();
     let mut sinks = sinks(dir, args.eve.as_deref(), &signatures).map_err(|e| Stop::new(Exit::Output, e))?;

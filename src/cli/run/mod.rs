@@ -3,14 +3,13 @@
 //! What is opened when: the site, the directory and its store, the packet sockets, then the threads. A failure before the first frame is an error
 //! with its exit status; after it nothing ends the sensor but an order to stop.
 
-mod key;
 mod outputs;
 mod post;
 mod released;
 mod signals;
 pub mod socket;
 
-use super::{Common, Exit, Loaded, Stop, say};
+use super::{Common, Exit, Loaded, Stop, key, say};
 use crate::capture::{Live, LiveOptions};
 use crate::engine::control::hub;
 use crate::engine::journal::Recorder;

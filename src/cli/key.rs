@@ -1,4 +1,5 @@
 //! The sensor's own key for spreading flows: made once, kept in its directory, so that a restart goes on with it and nobody outside knows it.
+//! A recording has it beside it, so that a replay spreads flows in the same way and gives the same result.
 
 use std::fs::OpenOptions;
 use std::hash::{BuildHasher, RandomState};
