@@ -50,7 +50,7 @@ one() {
         dropped=$(sed -n 's/^\([0-9]*\) packets dropped by kernel/\1/p' "$log")
         more=
     else
-        "$READER" "$reader" span0 $((SECONDS_EACH + 2)) "$RING_MIB" "${WORKERS:-2}" > "$log" 2>&1 &
+        "$READER" "$reader" span0 $((SECONDS_EACH + 2)) "$RING_MIB" "${WORKERS:-$(($(nproc) > 1 ? $(nproc) - 1 : 1))}" > "$log" 2>&1 &
         pid=$!
         sleep 0.7
         set -- $(send "$rate")

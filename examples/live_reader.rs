@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 /// Processor seconds of this process.
 fn cpu() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<u64> = stat.rsplit(')').next().unwrap_or("").split_whitespace().filter_map(|f| f.parse().ok()).collect();
-    // After the name and the state letter: utime and stime are the 11th and 12th number.
-    fields.get(10..12).map_or(0.0, |f| (f[0] + f[1]) as f64 / 100.0)
+    // After the name: the state, then numbers; utime and stime are the 12th and 13th word.
+    let ticks = stat.rsplit(')').next().unwrap_or("").split_whitespace().skip(11).take(2).filter_map(|f| f.parse::<u64>().ok());
+    ticks.sum::<u64>() as f64 / 100.0
 }
 
 fn wall() -> Timestamp {
