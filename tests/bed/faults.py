@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from pathlib import Path
 
@@ -53,7 +52,7 @@ class Trial:
     def judged(self, truths, findings=None):
         """What is missing of them. False alarms are not looked for here: made-up senders are in the recording."""
         findings = self.stored() if findings is None else findings
-        missing = [w for row in judge.scenes(findings, truths, "rx") for w in row[3] if w.startswith("not found")]
+        missing = [w for row in judge.scenes(findings, truths, "rx") for w in row[3] if not w.startswith("false")]
         self.wrong += missing
         return f"{sum(len(t.expected) for t in truths) - len(missing)} of {sum(len(t.expected) for t in truths)} incidents found"
 

@@ -32,7 +32,7 @@ def scenes(findings, truths, mode):
                 missing.append(asked[-1])
         mine = [f for f in loud if any(of(f, names) for names in t.actors.values()) and seconds(f["ts"]) >= t.t0]
         free -= {f["id"] for f in mine}
-        rows.append([t.name, asked, sorted({f["detector"] for f in mine}), [f"not found: {m}" for m in missing]])
+        rows.append([t.name, asked, sorted({f["detector"] for f in mine}), ([t.broken] if t.broken else []) + [f"not found: {m}" for m in missing]])
     for f in sorted((f for f in loud if f["id"] in free), key=lambda f: f["ts"]):
         at = next((n for n in reversed(range(len(truths))) if truths[n].t0 <= seconds(f["ts"])), 0)
         rows[at][3].append(f"false: {f['severity']} {f['detector']} of {f['orig']} at {f['ts']}: {f['summary'][:150]}")

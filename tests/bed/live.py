@@ -69,6 +69,7 @@ def privately():
 
     inside = subprocess.Popen(["unshare", "-n", "-m", "-p", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", sys.executable, *sys.argv],
                               env={**os.environ, PRIVATE: "1"}, preexec_fn=ends_with_parent)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts this in the background has it ignored
     signal.signal(signal.SIGTERM, lambda *_: (inside.kill(), sys.exit(143)))
     try:
         code = inside.wait()
@@ -91,6 +92,7 @@ def own_places():
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place], check=True)
     Path("/run/netns").mkdir()
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 

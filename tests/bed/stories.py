@@ -3,6 +3,7 @@
 A scene says who acts and what must be said of them. `unseen` names modes of the mirror port in which the sensor cannot know.
 """
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -37,7 +38,7 @@ class Truth:
 
     def __init__(self, name):
         self.name, self.what = name, SCENES[name][1]
-        self.actors, self.expected, self.skipped, self.t0, self.t1 = {}, [], None, time.time(), None
+        self.actors, self.expected, self.skipped, self.broken, self.t0, self.t1 = {}, [], None, None, time.time(), None
 
     def actor(self, host, *addresses):
         """A host that does what it should not, under its own and perhaps further addresses."""
@@ -69,13 +70,6 @@ def sure(done, what):
     return done
 
 
-def together(*calls):
-    """Several hosts at once."""
-    threads = [threading.Thread(target=c) for c in calls]
-    [t.start() for t in threads]
-    [t.join() for t in threads]
-
-
 def smb(host, target, who, commands):
     return on(host, "smbclient", "-s", STATE / "client.conf", "-n", host.upper(), f"//{target}", "-U", "%".join(who), "-c", commands)
 
@@ -92,9 +86,26 @@ def lease(host, name=None, kind="MSFT 5.0"):
     return found[3].split("/")[0] if len(found) > 3 else None
 
 
-def desktop(host, target, who, seconds):
-    """A remote desktop session that stays open for so long."""
-    return on(host, "timeout", str(seconds), VIEWER, f"/v:{ip(target)}", "/cert:ignore", f"/u:{who[0]}", f"/p:{who[1]}", env={"DISPLAY": DISPLAY, "HOME": str(STATE)})
+def desktop(host, target, who):
+    """A remote desktop session, once its picture has come; to be ended by `terminate`."""
+    viewer = CLINIC.start(host, f"view-{host}", VIEWER, f"/v:{ip(target)}", "/cert:ignore", f"/u:{who[0]}", f"/p:{who[1]}",
+                          env={**os.environ, "DISPLAY": DISPLAY, "HOME": str(STATE)})
+    for _ in range(300):
+        line = run(*within(host, "ss", "-Htin", "dst", f"{ip(target)}:3389")).stdout
+        got = re.search(r"bytes_received:(\d+)", line)
+        if got and int(got[1]) > 8000:
+            return viewer
+        time.sleep(0.1)
+    viewer.kill()
+    raise RuntimeError(f"the remote desktop of {target} did not open at {host}")
+
+
+def closed(viewers):
+    """Sessions come to their end, the newest first."""
+    for viewer in reversed(viewers):
+        viewer.terminate()
+        viewer.wait()
+        time.sleep(0.5)
 
 
 # ---- the scenes
@@ -117,7 +128,9 @@ def calm_day(t):
             chat(host, "lookup", ip("infra"), "www.shop.example")
             sure(chat(host, "fetch", f"http://{WEB}/", f"https://{WEB}/"), f"{host}: pages of the internet")
     if clinic.remote_desktop():
-        desktop("office1", "jump", ADMIN, 4)
+        viewer = desktop("office1", "jump", ADMIN)
+        time.sleep(2)
+        closed([viewer])
     for host in clinic.SMB:
         on("infra", "smbclient", "-s", STATE / "client.conf", "-L", ip(host), "-U", "%".join(ADMIN))
         on("infra", "ping", "-qc1", "-W1", ip(host))
@@ -171,13 +184,11 @@ def desktop_chain(t):
         return
     for host in ("maint", "jump", "files"):
         t.actor(host)
-    hops = [("maint", "jump", SUPPLIER, 12), ("jump", "files", ADMIN, 8), ("files", "ward3", ADMIN, 4)]
-
-    def later(n, hop):
-        time.sleep(3 * n)
-        desktop(*hop)
-
-    together(*[lambda n=n, hop=hop: later(n, hop) for n, hop in enumerate(hops)])
+    viewers = []
+    for hop in (("maint", "jump", SUPPLIER), ("jump", "files", ADMIN), ("files", "ward3", ADMIN)):
+        viewers.append(desktop(*hop))
+        time.sleep(2)
+    closed(viewers)
     t.expect("spread-path", orig="maint", unseen=["uplink"])  # its middle hop stays inside a VLAN
     t.expect("new-admin-edge", orig="files")
 
@@ -257,6 +268,9 @@ def rogue_lease(t):
 def play(name):
     """One scene; answers its truth."""
     t = Truth(name)
-    SCENES[name][0](t)
+    try:
+        SCENES[name][0](t)
+    except (RuntimeError, subprocess.TimeoutExpired) as e:
+        t.broken = f"could not be played: {e}"
     t.t1 = time.time()
     return t
