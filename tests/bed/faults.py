@@ -39,6 +39,7 @@ class Trial:
     def __init__(self, opts, name):
         self.opts, self.work = opts, (opts.keep or Path("/run/live")) / name
         self.done, self.lost, self.wrong = "", "", []
+        shutil.rmtree(self.work, ignore_errors=True)
         self.site = sensor.places(self.work, True)
         self.live = self.begin()
 
