@@ -145,6 +145,8 @@ fn decide(id: &str, d: Option<&DecisionRecord>) -> Result<Order, String> {
 mod tests {
     use super::*;
 
+    const DEVICE: &str = "mac-00:00:0e:01:02:03";
+
     #[test]
     fn what_a_person_decides_becomes_the_sensors_order() {
         let d = DecisionRecord {
@@ -153,10 +155,10 @@ mod tests {
             until: "2026-12-01T00:00:00Z".into(),
             ..DecisionRecord::default()
         };
-        let order = decide("00:00:0e:01:02:03", Some(&d)).unwrap();
+        let order = decide(DEVICE, Some(&d)).unwrap();
         assert!(matches!(order, Order::Decide { state: Some(Status::Authorised), until: Some(_), .. }), "{order:?}");
-        assert!(matches!(decide("00:00:0e:01:02:03", None), Ok(Order::Decide { state: None, .. })));
-        assert!(decide("00:00:0e:01:02:03", Some(&DecisionRecord { status: "liked".into(), ..d })).is_err());
+        assert!(matches!(decide(DEVICE, None), Ok(Order::Decide { state: None, .. })));
+        assert!(decide(DEVICE, Some(&DecisionRecord { status: "liked".into(), ..d })).is_err());
         let m = MuteRecord {
             detector: "scan".into(),
             orig: "10.1.2.3".into(),
