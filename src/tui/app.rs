@@ -140,6 +140,8 @@ pub struct App {
     history: Vec<String>,
     desk: Desk,
     undo: Vec<Act>,
+    /// The last thing that was sent was an act, not its undoing.
+    did: bool,
     who: String,
     /// The wall clock, as last told.
     pub now: Timestamp,
@@ -178,6 +180,7 @@ impl App {
             history: Vec::new(),
             desk: Desk::default(),
             undo: Vec::new(),
+            did: false,
             who: who.to_owned(),
             now: Timestamp::default(),
             size: (80, 24),
@@ -226,7 +229,9 @@ impl App {
             Msg::Done(Err(why)) => self.say(Tone::Bad, why),
             Msg::Refused(why) => {
                 // What was not done must not look as if it were.
-                if let Some(opposite) = self.undo.pop() {
+                if self.did
+                    && let Some(opposite) = self.undo.pop()
+                {
                     apply(&mut self.desk, opposite);
                     self.generation += 1;
                 }
@@ -298,6 +303,7 @@ impl App {
     }
     fn act(&mut self, act: Act) -> Vec<Effect> {
         let opposite = apply(&mut self.desk, act.clone());
+        self.did = true;
         self.undo.push(opposite);
         if self.undo.len() > 100 {
             self.undo.remove(0);
@@ -308,6 +314,7 @@ impl App {
     fn take_back(&mut self) -> Vec<Effect> {
         let Some(act) = self.undo.pop().map(|a| self.numbered(a)) else { return self.say(Tone::Dim, self.look.t(T::NothingToUndo).to_owned()) };
         apply(&mut self.desk, act.clone());
+        self.did = false;
         self.generation += 1;
         self.message = Some((Tone::Good, self.look.t(T::Undone).to_owned()));
         vec![Effect::Act(act)]
