@@ -188,6 +188,11 @@ fn orders_and_acts_leave_the_app() {
     press(&mut a, "Esc");
     assert!(matches!(&press(&mut a, "a 'ok' Enter")[..], [Effect::Act(_)]));
     assert!(matches!(&press(&mut a, "q")[..], [Effect::Quit]));
+    // What a sensor refuses does not look done.
+    press(&mut a, "7 m 'why' Enter");
+    assert!(screen(&a).contains("1 muted"));
+    a.update(Msg::Refused("you may only look".into()));
+    assert!(screen(&a).contains("you may only look") && !screen(&a).contains("1 muted"), "{}", screen(&a));
     for (keys, name) in [("3 e c", "spanward-devices-"), ("e m", ".md"), ("e t", ".txt"), ("e s", ".svg"), (": 'export_desk' Enter", "desk")] {
         let Some(Effect::Export(x)) = press(&mut a, keys).pop() else { panic!("{keys} exports nothing") };
         assert!(x.name.contains(name) && !x.bytes.is_empty(), "{keys}: {}", x.name);

@@ -11,13 +11,13 @@ pub use story::{Names, Stories};
 
 use super::acts::{Act, apply};
 use super::export::Export;
-use super::feed::{News, Order};
+use super::feed::{News, Order, Standing};
 use super::look::Look;
 use super::pane::{Pane, Place, Target};
 use super::text::T;
 use super::theme::Tone;
 use crate::base::{Severity, Timestamp};
-use crate::engine::journal::{Desk, View};
+use crate::engine::journal::{Desk, MuteRecord, View};
 use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 use std::sync::Arc;
 
@@ -36,8 +36,10 @@ pub enum Msg {
     News(News),
     /// The wall clock.
     Clock(Timestamp),
-    /// An act or an export is done, or why not.
+    /// An export is done, or why not.
     Done(Result<String, String>),
+    /// The sensor refused the last act, and why.
+    Refused(String),
 }
 
 /// What is to be done outside.
@@ -106,6 +108,8 @@ pub struct Card {
 pub struct App {
     /// How to show things.
     pub look: Look,
+    /// How the sensor itself stands, if one is attached.
+    pub standing: Standing,
     /// What is shown.
     pub view: Arc<View>,
     /// What came last: differs while frozen.
@@ -136,6 +140,8 @@ pub struct App {
     history: Vec<String>,
     desk: Desk,
     undo: Vec<Act>,
+    /// The last thing that was sent was an act, not its undoing.
+    did: bool,
     who: String,
     /// The wall clock, as last told.
     pub now: Timestamp,
@@ -156,6 +162,7 @@ impl App {
     pub fn new(look: Look, replay: bool, who: &str) -> App {
         let mut app = App {
             look,
+            standing: Standing::default(),
             view: Arc::default(),
             latest: Arc::default(),
             frozen: false,
@@ -173,6 +180,7 @@ impl App {
             history: Vec::new(),
             desk: Desk::default(),
             undo: Vec::new(),
+            did: false,
             who: who.to_owned(),
             now: Timestamp::default(),
             size: (80, 24),
@@ -219,6 +227,16 @@ impl App {
             }
             Msg::Done(Ok(said)) => self.say(Tone::Good, said),
             Msg::Done(Err(why)) => self.say(Tone::Bad, why),
+            Msg::Refused(why) => {
+                // What was not done must not look as if it were.
+                if self.did
+                    && let Some(opposite) = self.undo.pop()
+                {
+                    apply(&mut self.desk, opposite);
+                    self.generation += 1;
+                }
+                self.say(Tone::Bad, why)
+            }
         };
         self.refresh();
         effects
@@ -244,6 +262,7 @@ impl App {
                 (self.tape.span, self.tape.marks) = ((first, last), marks);
             }
             News::Lost(why) => self.link = Link::Lost(self.now, why),
+            News::Standing(s) => self.standing = s,
             News::Back => self.link = Link::Up,
             News::Ended(why) => self.link = Link::Ended(why),
         }
@@ -284,6 +303,7 @@ impl App {
     }
     fn act(&mut self, act: Act) -> Vec<Effect> {
         let opposite = apply(&mut self.desk, act.clone());
+        self.did = true;
         self.undo.push(opposite);
         if self.undo.len() > 100 {
             self.undo.remove(0);
@@ -292,11 +312,26 @@ impl App {
         vec![Effect::Act(act)]
     }
     fn take_back(&mut self) -> Vec<Effect> {
-        let Some(act) = self.undo.pop() else { return self.say(Tone::Dim, self.look.t(T::NothingToUndo).to_owned()) };
+        let Some(act) = self.undo.pop().map(|a| self.numbered(a)) else { return self.say(Tone::Dim, self.look.t(T::NothingToUndo).to_owned()) };
         apply(&mut self.desk, act.clone());
+        self.did = false;
         self.generation += 1;
         self.message = Some((Tone::Good, self.look.t(T::Undone).to_owned()));
         vec![Effect::Act(act)]
+    }
+    /// A mute is ended by the name that the sensor gave it, which came with a later view.
+    fn numbered(&mut self, act: Act) -> Act {
+        let Act::Mute(name, None) = &act else { return act };
+        let Some(mine) = self.desk.mutes.get(name) else { return act };
+        let same = |m: &MuteRecord| m.detector == mine.detector && m.orig == mine.orig && m.reason == mine.reason;
+        match self.view.desk.mutes.iter().find(|(_, m)| same(m)) {
+            Some((number, _)) => {
+                let number = number.clone();
+                self.desk.mutes.remove(name);
+                Act::Mute(number, None)
+            }
+            None => act,
+        }
     }
     /// Brings what is derived up to date.
     fn refresh(&mut self) {

@@ -3,9 +3,18 @@
 
 use crate::base::{Severity, Span, Timestamp};
 use crate::engine::journal::{Delta, Journal, JournalError, Step, View};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+/// How a sensor itself stands: what only it can know, such as its disk, its store, and what it still may do.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Standing {
+    /// Numbers by name.
+    pub samples: BTreeMap<String, f64>,
+    /// Short texts by name.
+    pub notes: BTreeMap<String, String>,
+}
 
 /// What a feed has to say.
 #[derive(Clone, Debug)]
@@ -18,6 +27,8 @@ pub enum News {
     Delta(Box<Delta>),
     /// What is recorded: from when to when, and the times at which findings appeared with the worst of them.
     Recorded(Timestamp, Timestamp, Vec<(Timestamp, Severity)>),
+    /// How the sensor itself stands.
+    Standing(Standing),
     /// The sensor cannot be reached; it will be tried again.
     Lost(String),
     /// It can be reached again.

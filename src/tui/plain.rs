@@ -126,7 +126,7 @@ impl<'a> Plain<'a> {
                 }
                 Effect::Act(a) => {
                     if let Err(why) = acts.act(&a) {
-                        self.say(&why)?;
+                        self.app.update(Msg::Refused(why));
                     }
                 }
                 Effect::Export(x) => {

@@ -103,11 +103,11 @@ impl Screen {
         let (events, from_keys) = unbounded();
         let (news, from_feed) = bounded(QUEUE);
         let (orders, to_feed) = unbounded();
-        let (to_acts, done) = acting(acts);
+        let (to_acts, refused) = acting(acts);
         let threads = [reading(events, stop.clone())?, feeding(feed, news, to_feed, stop.clone())?];
         let size = self.terminal.size()?;
         app.update(Msg::Size(size.width, size.height));
-        let ended = self.follow(&mut app, &from_keys, &from_feed, &orders, &to_acts, &done);
+        let ended = self.follow(&mut app, &from_keys, &from_feed, &orders, &to_acts, &refused);
         stop.store(true, Ordering::Relaxed);
         drop((from_feed, orders, to_acts));
         let [_, feed] = threads;
@@ -122,7 +122,7 @@ impl Screen {
         news: &Receiver<News>,
         orders: &Sender<Order>,
         acts: &Sender<Act>,
-        done: &Receiver<Result<String, String>>,
+        refused: &Receiver<String>,
     ) -> io::Result<Ended> {
         let mut ended = Ended { latency: histogram() };
         let mut drawn = now() - FRAME;
@@ -138,7 +138,7 @@ impl Screen {
                     }
                     Err(_) => return Ok(ended),
                 },
-                recv(done) -> d => d.ok().map(Msg::Done),
+                recv(refused) -> why => why.ok().map(Msg::Refused),
                 recv(news) -> n => n.ok().map(Msg::News),
                 default(wait) => Some(Msg::Clock(clock())),
             };
@@ -226,19 +226,19 @@ fn feeding(mut feed: Box<dyn Feed>, tx: Sender<News>, orders: Receiver<Order>, s
 }
 
 /// Does acts, one after the other, beside the screen: a sensor that does not answer must not hold it up.
-fn acting(mut acts: Box<dyn Acts>) -> (Sender<Act>, Receiver<Result<String, String>>) {
+fn acting(mut acts: Box<dyn Acts>) -> (Sender<Act>, Receiver<String>) {
     let (tx, rx) = unbounded::<Act>();
-    let (told, done) = unbounded();
+    let (told, refused) = unbounded();
     std::thread::spawn(move || {
         for act in rx {
             if let Err(why) = acts.act(&act)
-                && told.send(Err(why)).is_err()
+                && told.send(why).is_err()
             {
                 return;
             }
         }
     });
-    (tx, done)
+    (tx, refused)
 }
 
 /// Writes an export into a directory. An older file of that name stays: the new one gets a number.

@@ -1,7 +1,7 @@
 //! A running sensor as a source of views, and as the place where acts go: the two ends of its control socket.
 
 use super::acts::{Act, Acts};
-use super::feed::{Feed, News};
+use super::feed::{Feed, News, Standing};
 use crate::assets::Status;
 use crate::base::{Lang, Timestamp};
 use crate::engine::control::{self, Ask, Client, ClientError};
@@ -68,7 +68,11 @@ impl Feed for SensorFeed {
             }
             Some(control::News::Lost(why)) => News::Lost(why),
             Some(control::News::Back) => News::Back,
-            Some(control::News::Standing | control::News::Answer { .. }) | None => News::Nothing,
+            Some(control::News::Standing) => {
+                let s = self.client.standing();
+                News::Standing(Standing { samples: s.samples.clone(), notes: s.notes.clone() })
+            }
+            Some(control::News::Answer { .. }) | None => News::Nothing,
         }
     }
 }
@@ -107,11 +111,10 @@ impl SensorActs {
             Act::Decide(all) => all.iter().map(|(id, d)| decide(id, d.as_ref())).collect::<Result<_, _>>()?,
         })
     }
-    /// The sensor's number of a mute; the session may know it by another until the sensor has told its own.
+    /// The sensor's number of a mute. The screen asks by it as soon as the sensor has told it; nobody else's mute is ended in its place.
     fn number(&self, id: &str) -> Result<u64, String> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = seen.mutes.contains_key(id).then_some(id).or_else(|| seen.mutes.keys().next_back().map(String::as_str));
-        let number = known.and_then(|k| k.parse().ok());
+        let number = seen.mutes.get_key_value(id).and_then(|(k, _)| k.parse().ok());
         number.ok_or_else(|| self.say("the sensor has no such mute", "その抑止はセンサーにありません"))
     }
     fn say(&self, en: &str, ja: &str) -> String {

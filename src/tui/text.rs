@@ -179,6 +179,7 @@ texts! {
     PortLost = "dropped by kernel {0}, by card {1}, cut for overload {2}" | "カーネル廃棄 {0}、NIC 廃棄 {1}、過負荷で切詰め {2}";
     SensorBlocked = "DETECTORS THAT CANNOT RUN" | "動作できない検知器";
     SensorAllRun = "All detectors run." | "すべての検知器が動作しています。";
+    SensorItself = "THE SENSOR ITSELF" | "センサー自身";
     SensorTables = "TABLES" | "内部の表";
     TableHeld = "{0} held, {1} had to leave" | "保持 {0}、追出し {1}";
     SensorWeird = "ODD INPUT" | "異常な入力";

@@ -16,6 +16,7 @@ pub(super) struct Key {
     incident: Option<String>,
     width: u16,
     look: (crate::base::Lang, bool),
+    standing: usize,
 }
 
 impl App {
@@ -29,6 +30,7 @@ impl App {
             incident: self.incident.clone(),
             width: self.size.0,
             look: (self.look.lang, self.look.local),
+            standing: self.standing.samples.len() + self.standing.notes.len(),
         }
     }
     pub(super) fn refresh_rows(&mut self) {

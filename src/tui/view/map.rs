@@ -32,11 +32,13 @@ pub fn draw(app: &App, pen: &mut Pen<'_>, area: Rect) {
     pen.head(area, app.look.t(T::MapTitle));
     let inner = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let beside = inner.width >= 70;
-    let map = if beside { Rect { width: inner.width - LIST, ..inner } } else { Rect { height: inner.height.saturating_sub(4), ..inner } };
-    let list = if beside {
-        Rect { x: inner.right() - LIST, width: LIST, ..inner }
+    let (map, list) = if beside {
+        let map = Rect { width: inner.width - LIST, ..inner };
+        (map, Rect { x: map.right(), width: LIST, ..inner })
     } else {
-        Rect { y: map.bottom(), height: inner.height - map.height, ..inner }
+        // Taller than this the world falls apart into dots.
+        let map = Rect { height: inner.height.saturating_sub(4).min(inner.width * 3 / 10), ..inner };
+        (map, Rect { y: map.bottom(), height: inner.height - map.height, ..inner })
     };
     let countries = countries(app);
     world(pen, map);

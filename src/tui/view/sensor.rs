@@ -126,6 +126,15 @@ pub fn lines(app: &App) -> Vec<Line> {
             );
         }
     }
+    if app.standing != Default::default() {
+        d.head(T::SensorItself);
+        for (name, text) in &app.standing.notes {
+            d.text(&format!("{name}: "), text, Tone::Text, None);
+        }
+        for (name, n) in &app.standing.samples {
+            d.parts(vec![(Tone::Dim, format!("{n:>16}  ")), (Tone::Text, name.clone())], None);
+        }
+    }
     d.head(T::SensorTables);
     for t in &v.health.tables {
         let gone = if t.evicted > 0 { Tone::Warn } else { Tone::Dim };
