@@ -1,5 +1,6 @@
 //! The screens as a person sees them: whole-screen snapshots, keys and what they lead to, key storms, the time from key to screen, and the pictures
 //! and key table in docs (`UPDATE=1` writes them).
+#![allow(clippy::disallowed_methods)]
 
 mod screens {
     pub mod views;
@@ -55,7 +56,7 @@ fn is_sound(app: &App) {
     assert_eq!(s.lines().count(), usize::from(app.size.1));
     for l in s.lines() {
         assert!(l.width() <= usize::from(app.size.0), "{} columns: {l}", l.width());
-        assert!(!l.chars().any(|c| spanward::output::clean::is_unsafe(c)), "{l:?}");
+        assert!(!l.chars().any(spanward::output::clean::is_unsafe), "{l:?}");
     }
 }
 

@@ -1,4 +1,5 @@
 //! The UI on a real terminal: `tmux` runs the program on the demo, keys are pressed, the screen is read. Says so and skips without `tmux`.
+#![allow(clippy::disallowed_methods)]
 
 use std::path::Path;
 use std::process::Command;

@@ -287,7 +287,8 @@ mod tests {
         let (a, _b) = UnixStream::pair().unwrap();
         let mut ours: Vec<u32> = rustix::process::getgroups().unwrap().iter().map(|g| g.as_raw()).collect();
         let mut theirs = peer_groups(&a).unwrap();
-        (ours.sort_unstable(), theirs.sort_unstable());
+        ours.sort_unstable();
+        theirs.sort_unstable();
         assert_eq!(theirs, ours);
         assert!(peer_groups(std::fs::File::open("/dev/null").unwrap()).is_err());
     }

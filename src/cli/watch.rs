@@ -47,7 +47,8 @@ impl Screen {
     }
     /// Shows a feed until the person ends it.
     pub fn show(&self, lang: Lang, common: &Common, feed: Box<dyn crate::tui::Feed>, acts: Box<dyn crate::tui::Acts>) -> Result<(), Stop> {
-        if !self.plain && !(io::stdout().is_terminal() && io::stdin().is_terminal()) {
+        let terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
+        if !self.plain && !terminal {
             return Err(Stop::new(Exit::Usage, "the terminal UI needs a terminal; --plain reads commands and writes lines"));
         }
         let who = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|v| std::env::var(v).ok()).unwrap_or_default();

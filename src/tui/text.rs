@@ -7,7 +7,7 @@ macro_rules! texts {
     ($($name:ident = $en:literal | $ja:literal;)+) => {
         /// A text. `{0}`, `{1}` … are filled in.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-        pub enum T { $(#[doc = $en] $name),+ }
+        pub enum T { $(#[doc = concat!("`", $en, "`")] $name),+ }
         impl T {
             /// Every text.
             pub const ALL: &'static [T] = &[$(T::$name),+];

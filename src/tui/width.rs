@@ -82,7 +82,7 @@ fn pieces(s: &str) -> Vec<&str> {
         let breaks = match before {
             None => false,
             Some(_) if stays(c) => false,
-            Some(b) => (b == ' ' && c != ' ') || (wide(b) && c != ' ') || wide(c),
+            Some(b) => wide(c) || c != ' ' && (b == ' ' || wide(b)),
         };
         if breaks {
             out.extend(s.get(from..i));

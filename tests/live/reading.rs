@@ -195,7 +195,7 @@ fn an_interface_that_goes_and_comes_back_is_told_and_read_again() {
         let numbers: Vec<u32> = r.frames.iter().map(|f| u32::from_be_bytes(*f.3.last_chunk().unwrap())).collect();
         assert_eq!(numbers, [1, 2, 3, 4]);
         let states: Vec<PortNews> = r.notices.iter().map(|n| n.news).filter(|n| matches!(n, PortNews::Down | PortNews::Up)).collect();
-        assert!(states.len() >= 4 && states.len() % 2 == 0, "{states:?}");
+        assert!(states.len() >= 4 && states.len().is_multiple_of(2), "{states:?}");
         assert!(states.chunks(2).all(|c| c == [PortNews::Down, PortNews::Up]), "{states:?}");
         assert!(news.iter().any(|n| matches!(n, LiveNews::Renamed { to, .. } if to == "other0")), "{news:?}");
     });

@@ -269,8 +269,10 @@ mod tests {
     fn names() -> Vec<Name> {
         vec![("span0".into(), Linktype::Ethernet), ("span1".into(), Linktype::Ethernet)]
     }
-    /// Times and interfaces of the frames, notices, and where the recording ends.
-    fn read(dir: &Path) -> (Vec<(u64, u16)>, Vec<PortNews>, Option<Timestamp>, Vec<String>) {
+    /// Times and interfaces of the frames, notices, where the recording ends, names.
+    type Recorded = (Vec<(u64, u16)>, Vec<PortNews>, Option<Timestamp>, Vec<String>);
+
+    fn read(dir: &Path) -> Recorded {
         let mut replay = Replay::open(&[dir.to_owned()], ReplayOptions::default()).unwrap();
         let (mut block, mut frames, mut news, mut until) = (Block::default(), Vec::new(), Vec::new(), None);
         loop {

@@ -98,7 +98,7 @@ impl Stories {
             s.new_edges.extend(i.path.iter().map(|h| (h.from.clone(), h.to.clone())));
         }
         let is_open =
-            |i: &IncidentRecord| !desk.seen.contains_key(&i.id) && !(!i.findings.is_empty() && i.findings.iter().all(|f| s.muted.contains(f)));
+            |i: &IncidentRecord| !desk.seen.contains_key(&i.id) && (i.findings.is_empty() || i.findings.iter().any(|f| !s.muted.contains(f)));
         let (open, closed): (Vec<&IncidentRecord>, Vec<&IncidentRecord>) = all.into_iter().partition(|i| is_open(i));
         s.open = open.iter().map(|i| i.id.clone()).collect();
         s.all = open.into_iter().chain(closed).map(|i| i.id.clone()).collect();
