@@ -2,7 +2,7 @@
 
 use super::SinkError;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// Bytes gathered before a write: large enough that the system call does not count.
@@ -14,6 +14,8 @@ pub struct OutFile {
     name: String,
     rename: Option<(PathBuf, PathBuf)>,
     error: Option<SinkError>,
+    /// A log: after an error it is tried again at every flush, and goes on with a new line.
+    log: Option<PathBuf>,
 }
 
 impl OutFile {
@@ -36,21 +38,23 @@ impl OutFile {
             Err(e) => OutFile::failed(path.to_owned(), &e),
         }
     }
-    /// `dir/name`, written on from its end: the log of a sensor that was restarted.
+    /// `dir/name`, written on from its end: the log of a sensor. When the disk takes bytes again after an error, it goes on; the error is still told
+    /// at the end, because lines are missing.
     pub fn appended(dir: &Path, name: &str) -> OutFile {
         let path = dir.join(name);
         let shown = path.display().to_string();
-        match File::options().append(true).create(true).open(&path) {
+        let file = match log(&path) {
             Ok(f) => OutFile::over(Box::new(f), shown, None),
             Err(e) => OutFile::failed(shown, &e),
-        }
+        };
+        OutFile { log: Some(path), ..file }
     }
     /// Over any writer; used by tests.
     pub fn over(w: Box<dyn Write + Send>, name: String, rename: Option<(PathBuf, PathBuf)>) -> OutFile {
-        OutFile { out: Some(BufWriter::with_capacity(BUFFER, w)), name, rename, error: None }
+        OutFile { out: Some(BufWriter::with_capacity(BUFFER, w)), name, rename, error: None, log: None }
     }
     fn failed(name: String, e: &io::Error) -> OutFile {
-        OutFile { out: None, error: Some(SinkError { path: name.clone(), reason: e.to_string() }), name, rename: None }
+        OutFile { out: None, error: Some(SinkError { path: name.clone(), reason: e.to_string() }), name, rename: None, log: None }
     }
     /// The file, or why it could not be opened, for those who want to know before they have something to write.
     pub fn opened(mut self) -> Result<OutFile, SinkError> {
@@ -66,6 +70,12 @@ impl OutFile {
     }
     /// Hands buffered bytes over now: what follows the file sees whole lines.
     pub fn flush(&mut self) {
+        if self.out.is_none()
+            && self.error.is_some()
+            && let Some(Ok(file)) = self.log.as_deref().map(log)
+        {
+            self.out = Some(BufWriter::with_capacity(BUFFER, Box::new(file)));
+        }
         if let Some(out) = &mut self.out
             && let Err(e) = out.flush()
         {
@@ -99,6 +109,20 @@ impl OutFile {
     }
 }
 
+/// A log, open at its end, behind a whole line.
+fn log(path: &Path) -> io::Result<File> {
+    let mut file = File::options().append(true).read(true).create(true).open(path)?;
+    let mut last = [b'\n'];
+    if file.metadata()?.len() > 0 {
+        file.seek(io::SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    if last != *b"\n" {
+        file.write_all(b"\n")?;
+    }
+    Ok(file)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,5 +153,39 @@ mod tests {
         f.put(&[b'x'; 300 * 1024]);
         f.finish().unwrap();
         assert!(OutFile::in_dir(Path::new("/nonexistent"), "a").finish().is_err());
+    }
+
+    /// Takes so many bytes, then refuses.
+    struct Narrow(usize);
+
+    impl Write for Narrow {
+        fn write(&mut self, b: &[u8]) -> io::Result<usize> {
+            if self.0 == 0 {
+                return Err(io::Error::from(io::ErrorKind::StorageFull));
+            }
+            let n = b.len().min(self.0);
+            self.0 -= n;
+            Ok(n)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_log_goes_on_when_the_disk_takes_bytes_again_and_says_at_the_end_that_lines_are_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("l"), "whole\nhal").unwrap();
+        let mut f = OutFile::appended(dir.path(), "l");
+        f.put(b"second\n");
+        f.flush();
+        f.out = Some(BufWriter::new(Box::new(Narrow(3))));
+        f.put(b"lost\n");
+        f.flush();
+        f.put(b"lost too\n");
+        f.flush();
+        f.put(b"third\n");
+        assert!(f.finish().unwrap_err().to_string().contains("no storage space"));
+        assert_eq!(std::fs::read_to_string(dir.path().join("l")).unwrap(), "whole\nhal\nsecond\nthird\n");
     }
 }
