@@ -14,6 +14,8 @@ mod peer;
 mod protocol;
 mod server;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod viewer;
 
 pub use client::{Client, ClientError, News};

@@ -231,6 +231,7 @@ impl Viewer {
         self.refuse(id, Code::Busy, text);
     }
     fn hello(&mut self, version: u32, lang: Lang, zstd: bool, now: Instant) {
+        self.lang = lang;
         if version != VERSION {
             let text = match lang {
                 Lang::En => {
@@ -242,7 +243,7 @@ impl Viewer {
             };
             return self.cut(Code::Version, &text, now);
         }
-        (self.lang, self.zstd, self.known) = (lang, zstd, true);
+        (self.zstd, self.known) = (zstd, true);
         let said = Said::Known { who: self.who.clone(), may_act: self.may_act };
         self.say(&said);
     }
