@@ -22,6 +22,8 @@ use crate::store::{self, Keep, Store};
 use post::Post;
 use released::Released;
 use signals::Reloading;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -65,7 +67,8 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
     let Loaded { site, signatures, geo } = common.load()?;
     let dir = args.output.clone().or_else(|| site.output.dir.clone()).unwrap_or_else(|| DIR.into());
     let unwritable = |e: &dyn std::fmt::Display| Stop::new(Exit::Output, format!("{}: {e}", dir.display()));
-    std::fs::create_dir_all(&dir).map_err(|e| unwritable(&e))?;
+    // What is in it is about people: a new directory is for the sensor's user and group.
+    DirBuilder::new().recursive(true).mode(0o750).create(&dir).map_err(|e| unwritable(&e))?;
     let lang = common.lang.unwrap_or(site.lang);
     let (site, signatures) = (Arc::new(site), Arc::new(signatures));
     let mut options = Options::new(site.clone(), signatures.clone());

@@ -1,6 +1,6 @@
 //! The files that a running sensor writes: flows and EVE as events come, findings when they are on the disk.
 
-use crate::base::{Lang, Timestamp};
+use crate::base::{Lang, Severity, Timestamp};
 use crate::cli::say;
 use crate::detect::Signatures;
 use crate::engine::keeper::Told;
@@ -104,7 +104,8 @@ impl Journal {
                 self.file.put(&self.line);
                 self.file.flush();
                 let mark = if *saved { "" } else { pick(lang, " [not saved]", "［未保存］") };
-                if record.rev == 1 {
+                // What is milder is in the files and on the screens; the console and the system's journal have what somebody should look at.
+                if record.rev == 1 && record.severity.parse().is_ok_and(|s: Severity| s >= Severity::Medium) {
                     say(&format!("{} {} {}: {}{mark}", record.ts, record.severity, record.detector, record.summary));
                 }
             }
