@@ -1,19 +1,24 @@
 //! `spanward run`: the sensor. Captures from the mirror interfaces until it is stopped.
 //!
-//! What is opened when: the site, the directory and its store, the packet sockets, then the threads. A failure before the first frame is an error
-//! with its exit status; after it nothing ends the sensor but an order to stop.
+//! What is opened when: the site, the directory, its files and store; then the process gives up what it no longer needs ([`lockdown`]); then
+//! the control socket, the packet sockets and the threads. A failure before the first frame is an error with its exit status; after it nothing
+//! ends the sensor but an order to stop.
 
+mod lockdown;
 mod outputs;
 mod post;
+mod pulse;
 mod released;
 mod signals;
 pub mod socket;
 
 use super::{Common, Exit, Loaded, Stop, key, say};
+use crate::base::Lang;
 use crate::capture::{Live, LiveOptions};
 use crate::engine::control::hub;
 use crate::engine::journal::Recorder;
 use crate::engine::keeper::{Keeper, Told};
+use crate::engine::log::{Log, Priority};
 use crate::engine::metrics::{Board, BoardSink};
 use crate::engine::{self, Options, Outcome, Start, orders, resetting};
 use crate::output::{Report, pick};
@@ -60,6 +65,12 @@ pub struct Args {
     /// Only frames that match (libpcap's language), as in a replay
     #[arg(long, value_name = "BPF")]
     filter: Option<String>,
+    /// User to become when root starts the sensor [default: spanward, if there is one]
+    #[arg(long, value_name = "NAME", conflicts_with = "no_lockdown")]
+    user: Option<String>,
+    /// Keep all rights, for debugging: whoever takes over the sensor has them too
+    #[arg(long)]
+    no_lockdown: bool,
 }
 
 /// Runs the sensor until it is stopped.
@@ -67,8 +78,8 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
     let Loaded { site, signatures, geo } = common.load()?;
     let dir = args.output.clone().or_else(|| site.output.dir.clone()).unwrap_or_else(|| DIR.into());
     let unwritable = |e: &dyn std::fmt::Display| Stop::new(Exit::Output, format!("{}: {e}", dir.display()));
-    // What is in it is about people: a new directory is for the sensor's user and group.
-    DirBuilder::new().recursive(true).mode(0o750).create(&dir).map_err(|e| unwritable(&e))?;
+    let mut made = Vec::new();
+    make(&dir, &mut made).map_err(|e| unwritable(&e))?;
     let lang = common.lang.unwrap_or(site.lang);
     let (site, signatures) = (Arc::new(site), Arc::new(signatures));
     let mut options = Options::new(site.clone(), signatures.clone());
@@ -78,12 +89,11 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
 
     if let Some(record) = &args.record {
         // A replay of the recording spreads flows in the same way.
-        std::fs::create_dir_all(record)
+        make(record, &mut made)
             .and_then(|()| key::write(record, options.key))
             .map_err(|e| Stop::new(Exit::Output, format!("{}: {e}", record.display())))?;
     }
     let stop = Arc::new(AtomicBool::new(false));
-    let live = Live::open(capture(args, &site, lang), stop.clone()).map_err(|e| Stop::new(Exit::Usage, e))?;
     let opened = Store::open(&dir.join(store::FILE)).map_err(|e| Stop::new(Exit::Output, e))?;
     if let Some(moved) = &opened.moved {
         say(&format!("the store was damaged ({}): it is kept as {}, a new one is begun", moved.reason, moved.to.display()));
@@ -91,15 +101,22 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
     let store = opened.store;
     let before = store.load().map_err(|e| Stop::new(Exit::Output, e))?;
 
+    let (mut outputs, told) = outputs::Outputs::open(&dir, args.eve.as_deref(), &signatures).map_err(|e| Stop::new(Exit::Output, e))?;
+    let mut journal = outputs::Journal::open(&dir).map_err(|e| Stop::new(Exit::Output, e))?;
+    let board = Arc::new(Board::default());
+    let ledger = site.ledger_report.as_ref().map(|r| PathBuf::from(&r.file));
+    lock(args, common, ledger, &dir, made, &board, lang)?;
     let socket = socket::open(args.socket.as_deref(), &dir)?;
+
+    let capture = capture(args, &site, lang);
+    let watched = capture.interfaces.clone();
+    let live = Live::open(capture, stop.clone()).map_err(|e| Stop::new(Exit::Usage, e))?;
     let (reset, setups) = resetting();
     let reloading = Reloading { common: common.clone(), reset, lang };
     let waker = live.waker().map_err(|e| Stop::new(Exit::Output, e))?;
     signals::listen(stop, waker, reloading.clone()).map_err(|e| Stop::new(Exit::Output, e))?;
 
     let released = Released::of(&before);
-    let (mut outputs, told) = outputs::Outputs::open(&dir, args.eve.as_deref(), &signatures).map_err(|e| Stop::new(Exit::Output, e))?;
-    let mut journal = outputs::Journal::open(&dir).map_err(|e| Stop::new(Exit::Output, e))?;
     let release = released.clone();
     let tell = Box::new(move |t: Told| {
         journal.put(&t, lang);
@@ -107,7 +124,6 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
         told.take(t);
     });
     let keeper = Keeper::start(store, Keep::default(), signatures.clone(), options.lang, tell);
-    let board = Arc::new(Board::default());
     board.set_ports(live.board());
     board.set_store(keeper.counts());
     outputs.first(Box::new(keeper));
@@ -118,7 +134,9 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
     let blocked = super::watch::recorded(&options)?;
     outputs.add(Box::new(Recorder::unwritten(signatures.clone()).with_blocked(blocked).gated(Box::new(released)).show_to(Box::new(hub))));
     let server = socket.serve(seat, Box::new(Post { orders: desk, reloading }), board, &site, lang)?;
+    outputs.add(Box::new(pulse::start().map_err(|e| Stop::new(Exit::Output, e))?));
     say(pick(lang, "ready", "監視を始めました"));
+    pulse::ready(&format!("{}: {}", pick(lang, "watching", "監視中"), watched.join(", ")));
 
     let start = Start { before: Some(before), orders: Some(orders), setups };
     let outcome = engine::resume(Box::new(live), &options, vec![Box::new(outputs)], start, &mut |_| {}).map_err(|e| Stop::new(Exit::Usage, e))?;
@@ -126,12 +144,38 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
     close(&outcome, &dir, &signatures)
 }
 
+/// Makes a directory, and notes it if it was not there. What is in it is about people: a new one is for the sensor's user and group.
+fn make(dir: &Path, made: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let new = !dir.exists();
+    DirBuilder::new().recursive(true).mode(0o750).create(dir)?;
+    if new {
+        made.push(dir.to_owned());
+    }
+    Ok(())
+}
+
+/// Gives up what the sensor no longer needs, and tells what is left.
+fn lock(args: &Args, common: &Common, ledger: Option<PathBuf>, dir: &Path, made: Vec<PathBuf>, board: &Board, lang: Lang) -> Result<(), Stop> {
+    if args.no_lockdown {
+        lockdown::tell_none(lang, board);
+        return Ok(());
+    }
+    let files = common.site.iter().chain(&common.geoip).chain(&ledger);
+    let reads = files.map(|f| lockdown::place(f)).chain(common.signatures.clone()).collect();
+    let socket = lockdown::place(&socket::place(args.socket.as_deref(), dir));
+    let writes = [dir.to_owned()].into_iter().chain(args.record.clone()).collect();
+    let plan = lockdown::Plan { user: args.user.as_deref(), reads, writes, sockets: vec![socket], made };
+    let locked = lockdown::lock(&plan).map_err(|e| Stop::new(Exit::Output, e))?;
+    locked.tell(&Log::stderr(lang, Priority::Info), board);
+    Ok(())
+}
+
 /// The reader and the kernel need a processor too.
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1).clamp(1, 7))
 }
 
-fn capture(args: &Args, site: &Site, lang: crate::base::Lang) -> LiveOptions {
+fn capture(args: &Args, site: &Site, lang: Lang) -> LiveOptions {
     let named = if args.interfaces.is_empty() { &site.capture.interfaces } else { &args.interfaces };
     let mut options = LiveOptions::new(named.clone());
     if let Some(ring) = site.capture.ring {

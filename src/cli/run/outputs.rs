@@ -6,6 +6,7 @@ use crate::detect::Signatures;
 use crate::engine::keeper::Told;
 use crate::event::Event;
 use crate::incident::Kept;
+use crate::store::{Deed, Reply};
 use crate::output::{Eve, Flows, OutFile, Run, Sink, SinkError, append, pick};
 use crossbeam::channel::{Receiver, Sender, bounded};
 use std::path::Path;
@@ -74,6 +75,9 @@ impl Sink for Outputs {
     fn tick(&mut self, now: Timestamp, run: &Run<'_>) {
         self.pass_on(run);
         self.store.iter_mut().chain(&mut self.files).for_each(|s| s.tick(now, run));
+    }
+    fn deed(&mut self, deed: &Deed, reply: &mut Option<Reply>, run: &Run<'_>) {
+        self.store.iter_mut().for_each(|s| s.deed(deed, reply, run));
     }
     fn finish(&mut self, run: &Run<'_>) -> Result<(), SinkError> {
         // The store first: what it commits last is passed on before the files are closed.

@@ -1,5 +1,6 @@
 //! Signals: TERM and INT stop the sensor, HUP reads the site file, the ledger and the signatures again.
 
+use super::pulse;
 use crate::base::Lang;
 use crate::capture::Waker;
 use crate::cli::{Common, Loaded, Stop, say};
@@ -22,6 +23,9 @@ pub(super) struct Reloading {
 impl Reloading {
     /// Does it; an error says what is wrong and where.
     pub(super) fn reload(&self) -> Result<(), String> {
+        pulse::reloading(|| self.read())
+    }
+    fn read(&self) -> Result<(), String> {
         let setup = self.setup().map_err(|e| e.message().to_owned())?;
         if self.reset.give(setup) {
             return Ok(());
@@ -59,6 +63,7 @@ pub(super) fn listen(stop: Arc<AtomicBool>, waker: Waker, reloading: Reloading) 
                 continue;
             }
             say(pick(reloading.lang, "stopping: what was found is saved", "停止します。結果を保存しています"));
+            pulse::stopping();
             stop.store(true, Ordering::Relaxed);
             waker.wake();
         }
