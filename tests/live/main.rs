@@ -6,3 +6,4 @@ mod house;
 mod kill;
 mod overload;
 mod reading;
+mod service;
