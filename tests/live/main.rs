@@ -7,3 +7,4 @@ mod house;
 mod kill;
 mod overload;
 mod reading;
+mod service;

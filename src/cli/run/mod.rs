@@ -124,7 +124,8 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
         told.take(t);
     });
     let keeper = Keeper::start(store, Keep::default(), signatures.clone(), options.lang, tell);
-    board.set_ports(live.board());
+    let reader = live.board();
+    board.set_ports(reader.clone());
     board.set_store(keeper.counts());
     outputs.first(Box::new(keeper));
     outputs.add(Box::new(BoardSink(board.clone())));
@@ -134,7 +135,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
     let blocked = super::watch::recorded(&options)?;
     outputs.add(Box::new(Recorder::unwritten(signatures.clone()).with_blocked(blocked).gated(Box::new(released)).show_to(Box::new(hub))));
     let server = socket.serve(seat, Box::new(Post { orders: desk, reloading }), board, &site, lang)?;
-    outputs.add(Box::new(pulse::start().map_err(|e| Stop::new(Exit::Output, e))?));
+    outputs.add(Box::new(pulse::start(reader).map_err(|e| Stop::new(Exit::Output, e))?));
     say(pick(lang, "ready", "監視を始めました"));
     pulse::ready(&format!("{}: {}", pick(lang, "watching", "監視中"), watched.join(", ")));
 

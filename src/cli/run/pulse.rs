@@ -3,6 +3,7 @@
 //! Without a service manager nothing is sent. What cannot be sent is not told: the manager then does what it does with a silent service.
 
 use crate::base::Timestamp;
+use crate::capture::StatusBoard;
 use crate::event::Event;
 use crate::incident::Kept;
 use crate::output::{Run, Sink, SinkError};
@@ -27,29 +28,34 @@ impl Sink for Beat {
 }
 
 /// Begins to send signs of life if the service manager wants them.
-pub(super) fn start() -> io::Result<Beat> {
+pub(super) fn start(reader: Arc<StatusBoard>) -> io::Result<Beat> {
     let beats = Arc::new(AtomicU64::new(0));
     if let Some(limit) = sd_notify::watchdog_enabled() {
         let heard = Arc::clone(&beats);
-        std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || watch(&heard, limit))?;
+        std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || watch(&heard, &reader, limit))?;
     }
     Ok(Beat(beats))
 }
 
 /// Four signs within the time after which the manager loses patience, until the process ends.
-fn watch(beats: &AtomicU64, limit: Duration) {
+///
+/// Before the first frame the analyst has no seconds: then those of the reader count, which stands still when nobody takes its frames.
+fn watch(beats: &AtomicU64, reader: &StatusBoard, limit: Duration) {
     let mut seen = 0;
     loop {
         std::thread::sleep(limit / 4);
-        if moved(beats, &mut seen) {
+        let now = match beats.load(Ordering::Relaxed) {
+            0 => reader.read().now.0,
+            beats => beats,
+        };
+        if moved(now, &mut seen) {
             tell(&[NotifyState::Watchdog]);
         }
     }
 }
 
 /// Have seconds passed since it was asked last?
-fn moved(beats: &AtomicU64, seen: &mut u64) -> bool {
-    let now = beats.load(Ordering::Relaxed);
+fn moved(now: u64, seen: &mut u64) -> bool {
     std::mem::replace(seen, now) != now
 }
 
@@ -83,12 +89,10 @@ mod tests {
 
     #[test]
     fn an_analyst_that_stands_still_gives_no_sign_of_life() {
-        let (beats, mut seen) = (AtomicU64::new(0), 0);
-        assert!(!moved(&beats, &mut seen), "it never began");
-        beats.fetch_add(3, Ordering::Relaxed);
-        assert!(moved(&beats, &mut seen));
-        assert!(!moved(&beats, &mut seen) && !moved(&beats, &mut seen));
-        beats.fetch_add(1, Ordering::Relaxed);
-        assert!(moved(&beats, &mut seen));
+        let mut seen = 0;
+        assert!(!moved(0, &mut seen), "it never began");
+        assert!(moved(3, &mut seen));
+        assert!(!moved(3, &mut seen) && !moved(3, &mut seen));
+        assert!(moved(4, &mut seen));
     }
 }
