@@ -120,7 +120,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
     let release = released.clone();
     let tell = Box::new(move |t: Told| {
         journal.put(&t, lang);
-        release.take(&t);
+        release.told(&t);
         told.take(t);
     });
     let keeper = Keeper::start(store, Keep::default(), signatures.clone(), options.lang, tell);

@@ -1,18 +1,23 @@
 //! What viewers may see: findings and incidents that are on the disk (or that the disk refused), and what people did.
 
-use crate::engine::journal::{DecisionRecord, Desk, Gate, MuteRecord, NoteRecord};
+use crate::engine::journal::{DecisionRecord, Desk, Gate, MuteRecord, NoteRecord, Taken};
 use crate::engine::keeper::Told;
+use crate::output::record::{FindingRecord, IncidentRecord};
 use crate::store::{Change, Deed, Loaded, Muted, Note, Verdict};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Ids remembered. The book holds fewer; of more, the oldest are long gone from it.
-const IDS: usize = 65_536;
+/// Findings that wait to be shown, and incidents: the book holds no more. Of more, the oldest leave.
+const WAITING: usize = 20_000;
 
 #[derive(Default)]
 struct State {
-    /// The newest revision of each finding and incident, and whether it is saved.
-    ids: BTreeMap<String, (u32, bool)>,
+    /// What was told since the recorder asked last, by id: of each the newest.
+    findings: BTreeMap<String, (FindingRecord, bool)>,
+    incidents: BTreeMap<String, IncidentRecord>,
+    /// Shown as not saved.
+    unsaved: BTreeMap<String, FindingRecord>,
+    moved: bool,
     desk: Desk,
     changed: bool,
 }
@@ -22,44 +27,67 @@ struct State {
 pub(super) struct Released(Arc<Mutex<State>>);
 
 impl Released {
-    /// What was on the disk when the sensor began.
+    /// What people had done when the sensor began.
     pub(super) fn of(before: &Loaded) -> Released {
         let mut s = State { changed: true, ..State::default() };
-        s.ids.extend(before.pages.findings.iter().map(|k| (k.id.clone(), (k.rev, true))));
-        s.ids.extend(before.pages.stories.iter().map(|s| (s.incident.id.clone(), (s.incident.rev, true))));
         before.verdicts.iter().for_each(|v| decided(&mut s.desk, v));
         before.mutes.iter().for_each(|m| muted(&mut s.desk, m));
         Released(Arc::new(Mutex::new(s)))
     }
     /// The writer has something to tell.
-    pub(super) fn take(&self, told: &Told) {
+    pub(super) fn told(&self, told: &Told) {
         let mut s = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match told {
-            Told::Finding { record, saved, .. } => drop(s.ids.insert(record.id.clone(), (record.rev, *saved))),
-            Told::Incident { record, saved } => drop(s.ids.insert(record.id.clone(), (record.rev, *saved))),
-            Told::Merged { id, .. } => drop(s.ids.remove(id)),
-            Told::Saved(ids) => ids.iter().for_each(|id| {
-                if let Some(known) = s.ids.get_mut(id) {
-                    known.1 = true;
+            Told::Finding { record, saved, .. } => s.finding(record, *saved),
+            Told::Incident { record, .. } => {
+                s.incidents.insert(record.id.clone(), (**record).clone());
+                if s.incidents.len() > WAITING {
+                    s.incidents.pop_first();
                 }
-            }),
+            }
+            Told::Merged { id, .. } => {
+                s.incidents.remove(id);
+                s.moved = true;
+            }
+            Told::Saved(ids) => {
+                for id in ids {
+                    if let Some(record) = s.unsaved.remove(id) {
+                        s.finding(&record, true);
+                    }
+                }
+            }
             Told::Deed { deed, .. } => s.changed |= done(&mut s.desk, deed),
             Told::Refused(_) | Told::Recovered => {}
         }
-        while s.ids.len() > IDS {
-            s.ids.pop_first();
+    }
+}
+
+impl State {
+    fn finding(&mut self, record: &FindingRecord, saved: bool) {
+        if saved {
+            self.unsaved.remove(&record.id);
+        } else {
+            self.unsaved.insert(record.id.clone(), record.clone());
+        }
+        self.findings.insert(record.id.clone(), (record.clone(), saved));
+        if self.findings.len() > WAITING {
+            self.findings.pop_first();
+        }
+        if self.unsaved.len() > WAITING {
+            self.unsaved.pop_first();
         }
     }
 }
 
 impl Gate for Released {
-    fn passes(&self, id: &str, rev: u32) -> Option<bool> {
-        let s = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        s.ids.get(id).filter(|(known, _)| rev <= *known).map(|(_, saved)| *saved)
-    }
-    fn desk(&self) -> Option<Desk> {
+    fn take(&self) -> Taken {
         let mut s = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut s.changed).then(|| s.desk.clone())
+        Taken {
+            findings: std::mem::take(&mut s.findings).into_values().collect(),
+            incidents: std::mem::take(&mut s.incidents).into_values().collect(),
+            moved: std::mem::take(&mut s.moved),
+            desk: std::mem::take(&mut s.changed).then(|| s.desk.clone()),
+        }
     }
 }
 
@@ -99,4 +127,37 @@ fn muted(desk: &mut Desk, m: &Muted) {
         orig: m.fits.orig.map(|w| w.to_string()).unwrap_or_default(),
     };
     desk.mutes.insert(m.number.to_string(), record);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::BareWords;
+    use crate::output::sample::Sample;
+
+    fn finding(rev: u32, saved: bool) -> Told {
+        let kept = Sample::made().book.findings()[0].clone();
+        let record = FindingRecord { rev, ..FindingRecord::new(&kept, &BareWords, crate::base::Lang::En) };
+        Told::Finding { kept: Box::new(kept), record: Box::new(record), saved }
+    }
+    fn taken(r: &Released) -> Vec<(u32, bool)> {
+        r.take().findings.iter().map(|(f, saved)| (f.rev, *saved)).collect()
+    }
+
+    #[test]
+    fn a_viewer_gets_the_newest_that_is_on_the_disk_once_and_a_mark_that_is_taken_off() {
+        let r = Released::default();
+        assert_eq!(taken(&r), []);
+        r.told(&finding(1, true));
+        r.told(&finding(2, true));
+        assert_eq!(taken(&r), [(2, true)]);
+        assert_eq!(taken(&r), []);
+        r.told(&finding(3, false));
+        assert_eq!(taken(&r), [(3, false)]);
+        let Told::Finding { record, .. } = finding(3, false) else { unreachable!() };
+        r.told(&Told::Saved(vec![record.id.clone()]));
+        r.told(&Told::Saved(vec![record.id, "F999999".into()]));
+        assert_eq!(taken(&r), [(3, true)]);
+        assert_eq!(taken(&r), []);
+    }
 }

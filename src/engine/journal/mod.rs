@@ -24,7 +24,7 @@ pub use egress::EgressRecord;
 pub use health::{Facts, Health, PortRecord};
 pub use rates::Rate;
 pub use reader::{Journal, JournalError, Step};
-pub use recorder::{Audience, Gate, Recorder};
+pub use recorder::{Audience, Gate, Recorder, Taken};
 pub use serves::ServesRecord;
 pub use spool::SPOOL;
 pub use tops::TopFlow;

@@ -33,12 +33,23 @@ pub trait Audience: Send {
     fn show(&mut self, view: &View, delta: Delta);
 }
 
-/// Says what may be shown: a finding or incident when it is saved, or when the disk refused it.
+/// What the store has taken, or the disk refused, since the last time it was asked for; and what people did.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Findings, and whether they are saved.
+    pub findings: Vec<(FindingRecord, bool)>,
+    /// Incidents.
+    pub incidents: Vec<IncidentRecord>,
+    /// Findings may belong to other incidents than before.
+    pub moved: bool,
+    /// What people did, if that changed.
+    pub desk: Option<Desk>,
+}
+
+/// Where a recorder that holds back what is not saved finds what is.
 pub trait Gate: Send {
-    /// May this revision be shown? `Some(false)`: yes, marked as not saved.
-    fn passes(&self, id: &str, rev: u32) -> Option<bool>;
-    /// What people did, if it changed since the last time it was asked for.
-    fn desk(&self) -> Option<Desk>;
+    /// Takes it.
+    fn take(&self) -> Taken;
 }
 
 /// Keeps the view of a run and writes it to a spool, second by second.
@@ -49,8 +60,8 @@ pub struct Recorder {
     /// What became different since the last record of the spool.
     unwritten: Delta,
     shown: Timestamp,
-    /// Findings and incidents that are shown as not saved.
-    unsaved: BTreeSet<String>,
+    /// What was known before the first event is in the view.
+    begun: bool,
     words: Arc<dyn Words + Send + Sync>,
     view: View,
     delta: Delta,
@@ -79,7 +90,7 @@ impl Recorder {
             gate: None,
             unwritten: Delta::default(),
             shown: Timestamp::default(),
-            unsaved: BTreeSet::new(),
+            begun: false,
             words,
             view: View::default(),
             delta: Delta::default(),
@@ -106,15 +117,6 @@ impl Recorder {
     pub fn gated(self, gate: Box<dyn Gate>) -> Recorder {
         Recorder { gate: Some(gate), ..self }
     }
-    /// What people did, as the store has it.
-    fn desk(&mut self) {
-        if let Some(desk) = self.gate.as_ref().and_then(|g| g.desk())
-            && desk != self.view.desk
-        {
-            self.delta.desk = Some(desk.clone());
-            self.view.desk = desk;
-        }
-    }
     /// The view as last written.
     pub fn view(&self) -> &View {
         &self.view
@@ -127,8 +129,10 @@ impl Recorder {
     fn turn(&mut self, now: Timestamp, run: &Run<'_>, ended: bool) {
         self.counters(run);
         self.learned(run);
-        self.told(run, ended);
-        self.desk();
+        match self.gate.as_ref().map(|g| g.take()) {
+            Some(taken) => self.taken(taken, run),
+            None => self.found(run, ended),
+        }
         self.health(now, run, ended);
         self.rates.tick(now, run.coverage, &mut self.view.rates, &mut self.delta.rates);
         (self.view.ts, self.view.ended, self.shown) = (now.to_string(), ended, now);
@@ -220,6 +224,71 @@ impl Recorder {
         changes.set.extend(new.map(|(id, r)| (id.clone(), r.clone())));
         self.view.devices = now;
     }
+    /// What came out of the store when the sensor began: it is saved. Before the first event, so that nothing else is in the book.
+    fn begin(&mut self, run: &Run<'_>) {
+        if !std::mem::replace(&mut self.begun, true) && self.gate.is_some() {
+            for k in run.book.findings().iter().filter(|k| k.muted == 0) {
+                self.show(FindingRecord::new(k, &*self.words, run.lang));
+            }
+            self.stories(run, false);
+        }
+    }
+    /// What the store took.
+    fn taken(&mut self, taken: Taken, run: &Run<'_>) {
+        for (mut record, saved) in taken.findings {
+            if !saved {
+                record.title = format!("{} {}", record.title, unsaved(run.lang));
+            }
+            self.show(record);
+        }
+        let moved = taken.moved || !taken.incidents.is_empty();
+        taken.incidents.into_iter().for_each(|i| self.tell(i));
+        if let Some(desk) = taken.desk.filter(|d| *d != self.view.desk) {
+            self.delta.desk = Some(desk.clone());
+            self.view.desk = desk;
+        }
+        for k in run.book.findings().iter().filter(|_| moved) {
+            if let Some(known) = self.view.findings.get_mut(&k.id).filter(|f| f.incident != k.incident) {
+                known.incident.clone_from(&k.incident);
+                self.delta.findings.set.insert(k.id.clone(), known.clone());
+            }
+        }
+        self.left(run);
+    }
+    /// Findings and incidents by id and revision, as soon as they are in the book.
+    fn found(&mut self, run: &Run<'_>, ended: bool) {
+        for k in run.book.findings() {
+            if self.view.findings.get(&k.id).is_none_or(|f| f.rev != k.rev || f.incident != k.incident) {
+                self.show(FindingRecord::new(k, &*self.words, run.lang));
+            }
+        }
+        self.left(run);
+        // At the end once more: what stops if a host is cut off is learned without a finding too.
+        self.stories(run, ended);
+    }
+    fn show(&mut self, mut record: FindingRecord) {
+        record.evidence.values_mut().for_each(settle);
+        self.delta.findings.set.insert(record.id.clone(), record.clone());
+        self.view.findings.insert(record.id.clone(), record);
+    }
+    fn tell(&mut self, record: IncidentRecord) {
+        if self.view.incidents.get(&record.id) != Some(&record) {
+            self.delta.incidents.set.insert(record.id.clone(), record.clone());
+            self.view.incidents.insert(record.id.clone(), record);
+        }
+    }
+    /// Incidents whose revision is new; all of them if asked.
+    fn stories(&mut self, run: &Run<'_>, all: bool) {
+        let is_new = |i: &&Incident, view: &View| all || view.incidents.get(&i.id).is_none_or(|r| r.rev != i.rev);
+        let new: Vec<&Incident> = run.book.incidents().iter().filter(|i| is_new(i, &self.view)).collect();
+        if new.is_empty() {
+            return;
+        }
+        let around = Around::about(run.assets, run.book, new.iter().copied());
+        for i in new {
+            self.tell(IncidentRecord::new(i, run, &around, &*self.words, run.lang));
+        }
+    }
     /// Findings and incidents that the book no longer has: evicted, or part of another.
     fn left(&mut self, run: &Run<'_>) {
         let (view, delta) = (&mut self.view, &mut self.delta);
@@ -228,54 +297,9 @@ impl Recorder {
             let gone: Vec<String> = view.findings.keys().filter(|id| !there.contains(id.as_str())).cloned().collect();
             gone.iter().for_each(|id| delta.findings.leave(id, &mut view.findings));
         }
-        if !view.incidents.keys().all(|id| run.book.incidents().iter().any(|i| i.id == *id)) {
-            let there: BTreeSet<&str> = run.book.incidents().iter().map(|i| i.id.as_str()).collect();
-            let gone: Vec<String> = view.incidents.keys().filter(|id| !there.contains(id.as_str())).cloned().collect();
-            gone.iter().for_each(|id| delta.incidents.leave(id, &mut view.incidents));
-        }
-    }
-    /// May this revision be shown, and with which mark?
-    fn passes(&self, id: &str, rev: u32) -> Option<bool> {
-        self.gate.as_ref().map_or(Some(true), |g| g.passes(id, rev))
-    }
-    /// Remembers the mark; true if it is another than before.
-    fn mark(&mut self, id: &str, saved: bool) -> bool {
-        if saved { self.unsaved.remove(id) } else { self.unsaved.insert(id.to_owned()) }
-    }
-    /// Findings and incidents by id and revision.
-    fn told(&mut self, run: &Run<'_>, ended: bool) {
-        for k in run.book.findings() {
-            let known = self.view.findings.get(&k.id).is_some_and(|f| f.rev == k.rev && f.incident == k.incident);
-            if known && !self.unsaved.contains(&k.id) {
-                continue;
-            }
-            let Some(saved) = self.passes(&k.id, k.rev) else { continue };
-            if !self.mark(&k.id, saved) && known {
-                continue;
-            }
-            let mut record = FindingRecord::new(k, &*self.words, run.lang);
-            record.evidence.values_mut().for_each(settle);
-            if !saved {
-                record.title = format!("{} {}", record.title, unsaved(run.lang));
-            }
-            self.delta.findings.set.insert(k.id.clone(), record.clone());
-            self.view.findings.insert(k.id.clone(), record);
-        }
-        self.left(run);
-        // At the end once more: what stops if a host is cut off is learned without a finding too.
-        let is_new = |i: &&Incident, view: &View| ended || view.incidents.get(&i.id).is_none_or(|r| r.rev != i.rev);
-        let new: Vec<&Incident> = run.book.incidents().iter().filter(|i| is_new(i, &self.view) && self.passes(&i.id, i.rev).is_some()).collect();
-        if new.is_empty() {
-            return;
-        }
-        let around = Around::of(run.assets, run.book);
-        for i in new {
-            let record = IncidentRecord::new(i, run, &around, &*self.words, run.lang);
-            if self.view.incidents.get(&i.id) != Some(&record) {
-                self.delta.incidents.set.insert(i.id.clone(), record.clone());
-                self.view.incidents.insert(i.id.clone(), record);
-            }
-        }
+        let there: BTreeSet<&str> = run.book.incidents().iter().map(|i| i.id.as_str()).collect();
+        let gone: Vec<String> = view.incidents.keys().filter(|id| !there.contains(id.as_str())).cloned().collect();
+        gone.iter().for_each(|id| delta.incidents.leave(id, &mut view.incidents));
     }
 }
 
@@ -299,6 +323,7 @@ fn settle(v: &mut Value) {
 
 impl Sink for Recorder {
     fn event(&mut self, event: &Event, run: &Run<'_>) {
+        self.begin(run);
         let (grown, known) = (self.living.grown(event), (run.site, run.assets));
         let (view, delta) = (&mut self.view, &mut self.delta);
         traffic::count(event, grown, run.site, &mut view.zones, &mut delta.zones);
