@@ -211,6 +211,10 @@ impl Analyst {
         if let Some(setup) = setup {
             self.adopt(&setup);
         }
+        // People wait for these: not until the second is full.
+        if self.duty.is_asked() {
+            self.deeds(now);
+        }
         if windows {
             self.second(now, read_at);
         }

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 /// Orders that wait. Whoever gives more is told to wait.
 const QUEUE: usize = 256;
-/// Orders carried out in one second: they are given by people.
-const A_SECOND: usize = 64;
+/// Orders carried out in one tick: they are given by people.
+const A_TICK: usize = 64;
 /// Longest reason or note, in characters.
 const TEXT: usize = 1_000;
 /// Longest name of a person.
@@ -207,6 +207,10 @@ impl Duty {
     pub(super) fn listen(&mut self, orders: Option<Orders>) {
         self.orders = orders;
     }
+    /// Does an order wait?
+    pub(super) fn is_asked(&self) -> bool {
+        self.orders.as_ref().is_some_and(|o| !o.from.is_empty())
+    }
     /// Decisions and pauses of before a restart. Before the devices come back, so that they come back with them.
     pub(super) fn recall(&mut self, before: &Loaded, assets: &mut Assets) {
         (self.paused, self.last_mute) = (before.paused, before.last_mute);
@@ -225,7 +229,7 @@ impl Duty {
         let own = |action: &str, target: String, change| (Deed { audit: line(now, &itself(), action, target, String::new()), change }, None);
         done.extend(assets.expire(now).into_iter().map(|id| own("expired", id.to_string(), Change::Only)));
         done.extend(book.mutes.expire(now).into_iter().map(|n| own("mute-ended", n.to_string(), Change::Unmuted(n))));
-        for _ in 0..A_SECOND {
+        for _ in 0..A_TICK {
             let Some(asked) = self.orders.as_ref().and_then(|o| o.from.try_recv().ok()) else { break };
             match self.carry_out(&asked.by, asked.order, now, assets, book) {
                 Ok(deed) => {

@@ -145,10 +145,10 @@ fn a_full_desk_says_so_and_the_analyst_never_waits() {
     let by = || By { name: "x".into(), uid: None };
     let asked: Vec<_> = (0..QUEUE).map(|_| r.desk.ask(by(), Order::ResumeLearning).unwrap()).collect();
     assert_eq!(r.desk.ask(by(), Order::ResumeLearning).unwrap_err(), Busy::Full);
-    assert_eq!(r.tick(1.0).len(), A_SECOND);
+    assert_eq!(r.tick(1.0).len(), A_TICK);
     // Whoever hangs up stops nobody.
     drop(asked);
-    assert_eq!((r.tick(2.0).len(), r.tick(3.0).len(), r.tick(4.0).len(), r.tick(5.0).len()), (A_SECOND, A_SECOND, A_SECOND, 0));
+    assert_eq!((r.tick(2.0).len(), r.tick(3.0).len(), r.tick(4.0).len(), r.tick(5.0).len()), (A_TICK, A_TICK, A_TICK, 0));
     let desk = r.desk.clone();
     drop(r);
     assert_eq!(desk.ask(by(), Order::ResumeLearning).unwrap_err(), Busy::Over);
