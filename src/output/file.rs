@@ -82,6 +82,10 @@ impl OutFile {
             self.fail(&e);
         }
     }
+    /// Does it take bytes? If not, what was put last is lost.
+    pub fn takes(&self) -> bool {
+        self.out.is_some()
+    }
     fn fail(&mut self, e: &io::Error) {
         if let Some(out) = self.out.take() {
             // Without a second try to write the rest.

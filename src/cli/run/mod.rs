@@ -96,13 +96,19 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
     let stop = Arc::new(AtomicBool::new(false));
     let opened = Store::open(&dir.join(store::FILE)).map_err(|e| Stop::new(Exit::Output, e))?;
     if let Some(moved) = &opened.moved {
-        say(&format!("the store was damaged ({}): it is kept as {}, a new one is begun", moved.reason, moved.to.display()));
+        let (damaged, kept) = match lang {
+            Lang::En => ("the store was damaged, a new one is begun; the old one is kept as", "what it held is not known to the sensor any more"),
+            Lang::Ja => {
+                ("保存データが破損していたため、新しく作り直しました。元のファイルの保存先:", "以前の機器・検知・判断の記録は引き継がれていません")
+            }
+        };
+        say(&format!("{damaged} {} ({}): {kept}", moved.to.display(), moved.reason));
     }
     let store = opened.store;
     let before = store.load().map_err(|e| Stop::new(Exit::Output, e))?;
 
     let (mut outputs, told) = outputs::Outputs::open(&dir, args.eve.as_deref(), &signatures).map_err(|e| Stop::new(Exit::Output, e))?;
-    let mut journal = outputs::Journal::open(&dir).map_err(|e| Stop::new(Exit::Output, e))?;
+    let mut log = outputs::FindingsLog::open(&dir).map_err(|e| Stop::new(Exit::Output, e))?;
     let board = Arc::new(Board::default());
     let ledger = site.ledger_report.as_ref().map(|r| PathBuf::from(&r.file));
     lock(args, common, ledger, &dir, made, &board, lang)?;
@@ -119,7 +125,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Exit, Stop> {
     let released = Released::of(&before);
     let release = released.clone();
     let tell = Box::new(move |t: Told| {
-        journal.put(&t, lang);
+        log.put(&t, lang);
         release.told(&t);
         told.take(t);
     });
@@ -196,7 +202,12 @@ fn close(outcome: &Outcome, dir: &Path, signatures: &crate::detect::Signatures) 
     let unwritten: Vec<String> = outcome.sink_errors.iter().chain(&late).map(ToString::to_string).collect();
     unwritten.iter().for_each(|e| say(e));
     if let Some(why) = &outcome.failure {
-        say(&format!("a worker failed, what it had found is kept: {why}"));
+        let failed = pick(
+            outcome.lang,
+            "a part of the program failed, what it had found is kept; start the sensor again",
+            "内部で異常が発生しました。それまでの結果は保存されています。センサーを再起動してください",
+        );
+        say(&format!("{failed}: {why}"));
     }
     Ok(if unwritten.is_empty() && outcome.failure.is_none() { Exit::Done } else { Exit::Output })
 }
