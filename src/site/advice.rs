@@ -1,6 +1,7 @@
 //! What in a valid site file is probably not meant: rules that never speak, hosts that stand nowhere, ledger lines against the zones.
 
 use super::policy::Rule;
+use super::settings::Privacy;
 use super::{Place, Site, ZoneKind};
 use std::collections::BTreeMap;
 
@@ -12,6 +13,11 @@ pub fn warnings(site: &Site) -> Vec<String> {
     let mut out = Vec::new();
     if !site.zones.has(ZoneKind::Clinical) {
         out.push("no zone of kind `clinical` is declared: clinical-to-internet traffic cannot be told from other traffic".to_owned());
+    }
+    if site.privacy != Privacy::default() {
+        out.push(
+            "[privacy] is read but not applied yet: names of users stand in all results as they were seen, and nothing is deleted by it".to_owned(),
+        );
     }
     silent_rules(site, &mut out);
     homeless_hosts(site, &mut out);
