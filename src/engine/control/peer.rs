@@ -29,6 +29,8 @@ pub struct Who {
 #[derive(Clone, Debug, Default)]
 pub struct People {
     users: BTreeMap<u32, String>,
+    /// User and group of each account.
+    accounts: BTreeMap<String, (u32, u32)>,
     groups: BTreeMap<String, u32>,
 }
 
@@ -46,7 +48,11 @@ impl People {
             Some((name.to_owned(), id.parse::<u32>().ok()?))
         };
         let mut people = People::default();
-        for (name, id) in passwd.lines().filter_map(entry) {
+        for line in passwd.lines() {
+            let Some((name, id)) = entry(line) else { continue };
+            if let Some(group) = line.split(':').nth(3).and_then(|g| g.parse().ok()) {
+                people.accounts.entry(name.clone()).or_insert((id, group));
+            }
             people.users.entry(id).or_insert(name);
         }
         for (name, id) in group.lines().filter_map(entry) {
@@ -58,9 +64,9 @@ impl People {
     pub fn group(&self, name: &str) -> Option<u32> {
         self.groups.get(name).copied().or_else(|| name.parse().ok())
     }
-    /// A user by name or number.
-    pub fn user(&self, name: &str) -> Option<u32> {
-        self.users.iter().find(|(_, n)| *n == name).map(|(id, _)| *id).or_else(|| name.parse().ok())
+    /// User and group of an account by name.
+    pub fn account(&self, name: &str) -> Option<(u32, u32)> {
+        self.accounts.get(name).copied()
     }
     /// A user's name.
     pub fn name(&self, uid: u32) -> String {
@@ -106,7 +112,7 @@ mod tests {
         let p = People::parse("root:x:0:0::/:/bin/sh\nbroken\nyuki:x:1005:100::/:\n", "spanward:x:990:yuki\nspanward-act:x:991:\n:x:\n");
         assert_eq!((p.name(1005), p.name(7)), ("yuki".to_owned(), "uid 7".to_owned()));
         assert_eq!((p.group("spanward-act"), p.group("990"), p.group("none")), (Some(991), Some(990), None));
-        assert_eq!((p.user("yuki"), p.user("nobody")), (Some(1005), None));
+        assert_eq!((p.account("yuki"), p.account("nobody"), p.account("broken")), (Some((1005, 100)), None, None));
     }
 
     #[test]

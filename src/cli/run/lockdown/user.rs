@@ -1,13 +1,11 @@
 //! The user that the sensor becomes when root starts it, and the files that go with it.
 
-use crate::site::read_capped;
+use crate::engine::control::People;
 use rustix::fs::{FileType, Gid, Mode, OFlags, Uid, fchown, fstat, openat};
 use std::path::Path;
 
 /// The user of the service.
 const SERVICE: &str = "spanward";
-/// A name file larger than this is not read.
-const FILE_CAP: u64 = 4 << 20;
 /// Entries of a directory that are looked at when it changes hands. A sensor's directory holds some dozens.
 const ENTRIES: usize = 65_536;
 
@@ -20,31 +18,20 @@ pub(super) struct User {
 
 /// The user to become; `None` = stay who we are.
 pub(super) fn chosen(asked: Option<&str>, root: bool) -> Result<Option<User>, String> {
-    let passwd = read_capped(Path::new("/etc/passwd"), FILE_CAP).unwrap_or_default();
-    choose(&String::from_utf8_lossy(&passwd), asked, root)
+    choose(&People::load(), asked, root)
 }
 
-fn choose(passwd: &str, asked: Option<&str>, root: bool) -> Result<Option<User>, String> {
+fn choose(people: &People, asked: Option<&str>, root: bool) -> Result<Option<User>, String> {
+    let find = |name: &str| people.account(name).map(|(uid, gid)| User { uid, gid });
     match asked {
         Some(_) if !root => Err("--user: only root can become another user; leave it out".to_owned()),
-        Some(name) => match find(passwd, name) {
+        Some(name) => match find(name) {
             Some(user) => Ok(Some(user).filter(|u| u.uid != 0)),
             None => Err(format!("--user {name}: there is no such user in /etc/passwd")),
         },
-        None if root => Ok(find(passwd, SERVICE).filter(|u| u.uid != 0)),
+        None if root => Ok(find(SERVICE).filter(|u| u.uid != 0)),
         None => Ok(None),
     }
-}
-
-fn find(passwd: &str, name: &str) -> Option<User> {
-    passwd.lines().find_map(|line| {
-        let mut parts = line.split(':');
-        if parts.next() != Some(name) {
-            return None;
-        }
-        let mut ids = parts.skip(1).map(str::parse::<u32>);
-        Some(User { uid: ids.next()?.ok()?, gid: ids.next()?.ok()? })
-    })
 }
 
 /// Gives a directory that this start made to the user. What was there before is its owner's business.
@@ -89,12 +76,13 @@ mod tests {
     #[test]
     fn the_user_is_the_one_asked_for_else_the_service_s() {
         let service = Some(User { uid: 990, gid: 991 });
-        assert_eq!(choose(PASSWD, None, true), Ok(service.clone()));
-        assert_eq!(choose(PASSWD, Some("spanward"), true), Ok(service));
-        assert_eq!(choose(PASSWD, Some("root"), true), Ok(None));
-        assert_eq!((choose("", None, true), choose(PASSWD, None, false)), (Ok(None), Ok(None)));
+        let (people, none) = (People::parse(PASSWD, ""), People::default());
+        assert_eq!(choose(&people, None, true), Ok(service.clone()));
+        assert_eq!(choose(&people, Some("spanward"), true), Ok(service));
+        assert_eq!(choose(&people, Some("root"), true), Ok(None));
+        assert_eq!((choose(&none, None, true), choose(&people, None, false)), (Ok(None), Ok(None)));
         for (asked, root) in [("nobody-here", true), ("bad", true), ("broken", true), ("spanward", false)] {
-            assert!(choose(PASSWD, Some(asked), root).unwrap_err().contains("--user"), "{asked}");
+            assert!(choose(&people, Some(asked), root).unwrap_err().contains("--user"), "{asked}");
         }
     }
 
